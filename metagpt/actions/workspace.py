@@ -1,0 +1,67 @@
+"""The run's folder: made when first used, and left by no path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metagpt.actions.confinement import confined_path, read_confined, write_confined
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """The folder of one run. Paths are relative to it; `..`, absolute paths and links that lead out are refused.
+
+    Files are replaced whole: a reader, or a crash, sees the old file or the new one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """The folder; made, for its owner alone, when first asked for."""
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._path
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything has used it yet."""
+        return self._path.is_dir()
+
+    def read_text(self, relative: str) -> str:
+        """The text of a file.
+
+        Raises:
+            SandboxError: the path leads out of the workspace.
+            FileNotFoundError: there is no such file.
+        """
+        return read_confined(self.path, relative).decode()
+
+    def write_text(self, relative: str, text: str) -> None:
+        """Put a file there, folders included.
+
+        Raises:
+            SandboxError: the path leads out of the workspace.
+        """
+        write_confined(self.path, relative, text.encode())
+
+    def resolve(self, relative: str) -> Path:
+        """The path of a file in the workspace, whether it exists or not.
+
+        Raises:
+            SandboxError: the path leads out of the workspace.
+        """
+        return confined_path(self.path, relative)
+
+    def files(self) -> list[str]:
+        """Relative paths of all plain files, sorted; links are left out."""
+        if not self.exists:
+            return []
+        return sorted(p.relative_to(self._path).as_posix() for p in self._path.rglob("*") if p.is_file() and not p.is_symlink())
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __truediv__(self, relative: str) -> Path:
+        return self.resolve(relative)

@@ -1,0 +1,1 @@
+"""Where a run's ticks are kept: the interface, in memory, and SQLite."""

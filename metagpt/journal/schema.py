@@ -1,0 +1,92 @@
+"""The journal file's schema, its version and its migrations."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from metagpt.errors import JournalCorruptError, JournalVersionError
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "open_database"]
+
+APPLICATION_ID = 0x4D475054
+"""'MGPT': marks a SQLite file as a journal."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL UNIQUE,
+        team TEXT NOT NULL,
+        goal TEXT NOT NULL,
+        session TEXT,
+        status TEXT NOT NULL,
+        created REAL NOT NULL,
+        updated REAL NOT NULL
+    );
+    CREATE TABLE records (
+        run INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (run, sequence)
+    ) WITHOUT ROWID;
+    CREATE TABLE memories (id INTEGER PRIMARY KEY, session TEXT NOT NULL, role TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX memories_of ON memories (session, role);
+    """,
+    "ALTER TABLE records ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;",
+)
+"""Migration i takes a file from version i to i + 1. Never changed once released: a new one is added."""
+
+
+def open_database(path: Path, *, full_sync: bool) -> sqlite3.Connection:
+    """Open a journal file, making or migrating it where needed.
+
+    Raises:
+        JournalVersionError: it was written by a newer version; it is not touched.
+        JournalCorruptError: it is not a journal or is damaged; it is not touched.
+    """
+    if path.exists() and path.stat().st_size:
+        _check(path)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if full_sync else 'NORMAL'}")
+    _migrate(connection)
+    return connection
+
+
+def _check(path: Path) -> None:
+    """Look before touching: the file is opened read-only first."""
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            (healthy,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise JournalCorruptError(f"{path}: {error}; expected a journal. Restore it from a copy, or name another file.") from error
+    if application != APPLICATION_ID and (application or version or tables):
+        raise JournalCorruptError(f"{path}: found a SQLite file of another program (application id {application:#x}); expected a journal. Name another file.")
+    if version > len(MIGRATIONS):
+        raise JournalVersionError(f"{path}: found version {version}; expected at most {len(MIGRATIONS)}. Upgrade metagpt, or name another file.")
+    if healthy != "ok":
+        raise JournalCorruptError(f"{path}: found damage ({healthy}); expected a whole journal. Restore it from a copy.")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for script in MIGRATIONS[version:]:
+        for statement in script.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute("COMMIT")

@@ -1,0 +1,112 @@
+"""All primitives in one place, and the steps made from them."""
+
+import builtins
+import importlib
+import keyword
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from metagpt.lab.embedded.primitive import Primitive
+
+__all__ = ["MODULES", "Step", "accepts", "load_primitives", "random_step"]
+
+MODULES = (
+    "numbers",
+    "scalars",
+    "tables",
+    "text_measures",
+    "text_transforms",
+    "text_parsing",
+    "words",
+    "word_measures",
+    "dictionaries",
+)
+
+
+@cache
+def load_primitives() -> tuple[Primitive, ...]:
+    """Every primitive, in the order of the modules; ids and canonical wordings are unique."""
+    found: list[Primitive] = []
+    for name in MODULES:
+        found.extend(importlib.import_module(f"metagpt.lab.embedded.primitives.{name}").PRIMITIVES)
+    if len({primitive.id for primitive in found}) != len(found):
+        ids = [primitive.id for primitive in found]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        raise ValueError(f"primitives: the ids {twice!r} occur twice; every id must be unique. Rename one of each.")
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A primitive with its slots filled."""
+
+    primitive: Primitive
+    values: tuple[tuple[str, str], ...] = ()
+    """(slot, value) in the order of the primitive's slots."""
+
+    def __hash__(self) -> int:
+        return hash((self.primitive.id, self.values))
+
+    def fill(self, template: str) -> str:
+        """The template with the slots replaced; `{x}` is left as it is."""
+        for slot, value in self.values:
+            template = template.replace("{" + slot + "}", value)
+        return template
+
+    @property
+    def text(self) -> str:
+        """The canonical wording of this step in a spec."""
+        return self.fill(self.primitive.step)
+
+    @property
+    def fragment(self) -> str:
+        """An identifier for the result of this step: its first name, made fit for code."""
+        return identifier(self.fill(self.primitive.name[0]))
+
+    def run(self, value: Any) -> Any:  # Any: programs take and give every type of the catalogue
+        """The reference result; raises what the step's code raises, and OverflowError where things get huge."""
+        if isinstance(value, int) and abs(value) > 2000:
+            raise OverflowError(f"{self.primitive.id}: {value} is too large for an example; some steps would list so many numbers.")
+        result = _compiled(self)(value)
+        if _is_huge(result) or (isinstance(result, list) and any(map(_is_huge, result))):
+            raise OverflowError(f"{self.primitive.id}: the result is huge; an argument for examples gives a smaller one.")
+        return result
+
+
+def _is_huge(value: Any) -> bool:
+    return (isinstance(value, int) and value.bit_length() > 200) or (isinstance(value, str | list | dict) and len(value) > 4000)
+
+
+def identifier(text: str) -> str:
+    """`text` as a variable name that is no keyword and hides no builtin."""
+    name = re.sub(r"\W+", "_", text).strip("_").lower() or "result"
+    if name[0].isdigit():
+        name = f"by_{name}"
+    return f"{name}_value" if keyword.iskeyword(name) or hasattr(builtins, name) else name
+
+
+@cache
+def _compiled(step: Step) -> Callable[[Any], Any]:
+    # Only the project's own primitives are run here, never anything a model wrote.
+    primitive = step.primitive
+    scope: dict[str, Any] = {}
+    source = "\n".join(primitive.imports) + "\n" + step.fill(primitive.helper)
+    source += f"\ndef _step(x):\n    return {step.fill(primitive.code).replace('{x}', 'x')}\n"
+    exec(compile(source, f"<{primitive.id}>", "exec"), scope)  # noqa: S102
+    compiled: Callable[[Any], Any] = scope["_step"]
+    return compiled
+
+
+def random_step(primitive: Primitive, rng: random.Random) -> Step:
+    """The primitive with a random value in each slot."""
+    slots: Mapping[str, tuple[str, ...]] = primitive.slots
+    return Step(primitive, tuple((slot, rng.choice(values)) for slot, values in slots.items()))
+
+
+def accepts(takes: str, gives: str) -> bool:
+    """Whether a step that takes `takes` can follow one that gives `gives`: whole numbers do for decimal ones."""
+    return takes == gives or (takes, gives) in {("float", "int"), ("list[float]", "list[int]")}

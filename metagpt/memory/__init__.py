@@ -1,0 +1,1 @@
+"""What a role remembers, and how it recalls."""

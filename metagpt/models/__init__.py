@@ -1,0 +1,1 @@
+"""What answers a role's requests: the interface, and the backends that implement it."""

@@ -1,0 +1,91 @@
+"""Decoding under a JSON schema: which tokens may come next, asked of llguidance row by row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.hf import from_tokenizer
+from torch import Tensor
+
+from metagpt.errors import ModelUnavailableError
+from metagpt.models.interface import JsonSchema
+
+__all__ = ["Grammars", "allowed_tokens"]
+
+_MAX_CACHED = 256
+_SHOWN_CHARACTERS = 200
+
+
+class Grammars:
+    """The compiled schemas of one tokenizer: each is compiled once and copied for every row."""
+
+    def __init__(self, owner: str, tokenizer: Any, *, num_logits: int, end_tokens: Sequence[int]) -> None:  # Any: no typed base
+        self._owner = owner
+        self._tokenizer = tokenizer
+        self._num_logits = num_logits
+        self._end_tokens = list(end_tokens)
+        self._ll_tokenizer: LLTokenizer | None = None
+        self._compiled: dict[str, LLMatcher] = {}
+
+    def matcher(self, schema: JsonSchema) -> LLMatcher:
+        """A fresh matcher of the schema.
+
+        Raises:
+            ModelUnavailableError: the schema or the tokenizer cannot be decoded under.
+        """
+        text = json.dumps(schema)
+        if text not in self._compiled:
+            if len(self._compiled) >= _MAX_CACHED:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[text] = self._compile(text)
+        return self._compiled[text].deep_copy()
+
+    def _compile(self, schema: str) -> LLMatcher:
+        try:
+            matcher = LLMatcher(self._loaded(), _grammar(schema))
+        except ValueError as error:
+            raise self._refused(schema, str(error)) from error
+        if matcher.is_error():
+            raise self._refused(schema, matcher.get_error())
+        return matcher
+
+    def _loaded(self) -> LLTokenizer:
+        if self._ll_tokenizer is None:
+            self._ll_tokenizer = from_tokenizer(self._tokenizer, n_vocab=self._num_logits, eos_token=self._end_tokens or None)
+        return self._ll_tokenizer
+
+    def _refused(self, schema: str, reason: str) -> ModelUnavailableError:
+        shown = schema if len(schema) <= _SHOWN_CHARACTERS else schema[:_SHOWN_CHARACTERS] + "…"
+        return ModelUnavailableError(
+            f"{self._owner}: cannot decode under the schema {shown} ({reason.strip()}); expected a JSON schema without remote "
+            "references, and a fast tokenizer. Simplify the answer's type, or use another model."
+        )
+
+
+def _grammar(schema: str) -> str:
+    return LLMatcher.grammar_from_json_schema(
+        schema,
+        defaults={
+            # as json.dumps writes by default; free white space would let a model pad for ever
+            "item_separator": ", ",
+            "key_separator": ": ",
+            "whitespace_flexible": False,
+            "coerce_one_of": True,
+            # keywords that cannot be kept while decoding are left to the validation of the answer
+            "lenient": True,
+        },
+    )
+
+
+def allowed_tokens(matchers: Sequence[LLMatcher], num_logits: int) -> Tensor:
+    """Which tokens each matcher allows next: B rows, V booleans each."""
+    masks = np.zeros((len(matchers), (num_logits + 31) // 32), dtype=np.int32)
+    for row, matcher in enumerate(matchers):
+        matcher.unsafe_compute_mask_ptr(masks[row].ctypes.data, masks[row].nbytes)
+    bits = np.unpackbits(masks.view(np.uint8), axis=1, bitorder="little")
+    return torch.from_numpy(bits[:, :num_logits].astype(np.bool_))

@@ -1,0 +1,105 @@
+"""The thread that owns one model's weights and answers every event loop's requests."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import torch
+
+from metagpt.errors import ModelUnavailableError
+from metagpt.models.local.decoder import Decoder
+from metagpt.models.local.faults import as_model_error, while_loading
+from metagpt.models.local.job import Job
+from metagpt.models.local.weights import Source, load_weights
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """One copy of the weights of `source`, loaded at the first request, and the thread that decodes with them."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._arrived: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._decoder: Decoder | None = None
+        self._thread = threading.Thread(target=self._serve, name=f"metagpt-local-{source.path}", daemon=True)
+        self._thread.start()
+
+    @property
+    def num_live(self) -> int:
+        """Answers being decoded at this moment."""
+        return self._decoder.num_live if self._decoder else 0
+
+    def submit(self, job: Job) -> None:
+        """Queue a request; callable from any thread."""
+        with self._changed:
+            if self._stopping:
+                job.finish(self._closed())
+                return
+            self._arrived.append(job)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End the thread and free the weights; requests under way fail. Returns when both are done."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while (jobs := self._next_jobs()) is not None:
+            self._admit(jobs)
+            if self._decoder is not None:
+                self._step(self._decoder)
+        self._end()
+
+    def _next_jobs(self) -> list[Job] | None:
+        """What arrived since the last step, waiting for it while there is nothing to decode; None: stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._arrived or (self._decoder and self._decoder.is_busy))
+            if self._stopping:
+                return None
+            jobs = list(self._arrived)
+            self._arrived.clear()
+            return jobs
+
+    def _admit(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.is_over:
+                continue
+            try:
+                if self._decoder is None:
+                    self._decoder = Decoder(load_weights(self.source))
+            except Exception as error:  # noqa: BLE001  # the loader's libraries raise anything, and the asker must hear of it
+                job.finish(while_loading(f"local:{self.source.path}", error))
+                continue
+            try:
+                self._decoder.add(job, job.prepare(self._decoder.weights))
+            except Exception as error:  # noqa: BLE001  # boundary of the thread: an error belongs to its request alone
+                job.finish(as_model_error(f"local:{self.source.path}", error))
+
+    def _step(self, decoder: Decoder) -> None:
+        try:
+            with torch.inference_mode():
+                decoder.step()
+        except Exception as error:  # noqa: BLE001  # boundary of the thread: nobody may wait for ever
+            for job in decoder.jobs:
+                job.finish(as_model_error(f"local:{self.source.path}", error))
+            self._decoder = Decoder(decoder.weights)
+
+    def _end(self) -> None:
+        waiting = [*(self._decoder.jobs if self._decoder else []), *self._arrived]
+        for job in waiting:
+            job.finish(self._closed())
+        self._arrived.clear()
+        self._decoder = None
+        if self.source.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+    def _closed(self) -> ModelUnavailableError:
+        return ModelUnavailableError(
+            f"local:{self.source.path}: closed while it was answering; expected to stay open. Close a model after its last request."
+        )

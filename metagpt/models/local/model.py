@@ -1,0 +1,193 @@
+"""`local:` and `embedded`: the Model that asks an engine of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError
+from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest
+from metagpt.models.local.card import Card, profile_of, read_card
+from metagpt.models.local.extras import require_local_extra
+from metagpt.models.local.folder import check_folder, is_folder_reference
+from metagpt.models.local.job import Answers, Delivery, Draw, Job
+from metagpt.models.local.prompts import check_call, render_prompt
+from metagpt.models.local.settings import LocalSettings, parse_settings
+from metagpt.models.local.tool_calls import read_union, union_schema
+
+if TYPE_CHECKING:
+    from metagpt.models.local.pool import SharedEngine
+    from metagpt.models.local.weights import Weights
+
+__all__ = ["LocalModel", "open_embedded", "open_local"]
+
+_MANY_TEMPERATURE = 1.0
+"""Where neither request nor model names one and several candidates are wanted: greedy ones would be equal."""
+
+
+def open_local(rest: str, settings: Mapping[str, object]) -> LocalModel:
+    """The model `local:REST`: a folder saved by `save_pretrained`, or a hub id such as `Qwen/Qwen3-4B`.
+
+    Args:
+        rest: what stands behind `local:`.
+        settings: `device`, `dtype`, `max_batch`, `context_tokens`; see `LocalSettings`.
+
+    Raises:
+        ConfigError: a bad setting or card, or the `local` extra is not installed.
+        ModelUnavailableError: a folder that holds no model.
+    """
+    reference = f"local:{rest}"
+    parsed = parse_settings(reference, settings)
+    require_local_extra(reference)
+    if not rest:
+        raise ConfigError("local: no model named; expected local:PATH_OR_HUB_ID. Name a folder or a hub id.")
+    if not is_folder_reference(rest):
+        return LocalModel(reference, rest, Card(), parsed)
+    return _open_folder(reference, Path(rest).expanduser().resolve(), parsed)
+
+
+def open_embedded(rest: str, settings: Mapping[str, object]) -> LocalModel:
+    """The model `embedded`, which is shipped with this package; `settings` as for `open_local`.
+
+    Raises:
+        ConfigError: a bad setting, something behind the name, or the `local` extra is not installed.
+        ModelUnavailableError: this installation lacks the weights.
+    """
+    if rest:
+        raise ConfigError(f"embedded: {rest!r} behind the name; expected `embedded` alone. Name other models with local:PATH_OR_HUB_ID.")
+    parsed = parse_settings("embedded", settings)
+    require_local_extra("embedded")
+    return _open_folder("embedded", Path(str(files("metagpt.models").joinpath("embedded_weights"))), parsed)
+
+
+def _open_folder(reference: str, folder: Path, settings: LocalSettings) -> LocalModel:
+    check_folder(reference, folder)
+    return LocalModel(reference, str(folder), read_card(folder), settings)
+
+
+class LocalModel:
+    """A Transformer in this process: a Model.
+
+    Models of one path, device and dtype share one copy of the weights, and their requests are decoded in one batch.
+    The weights are loaded at the first request, off the event loop. A compact model is offered no tools: it was trained to
+    answer its calls directly. An answer under a schema, or of a request with tools, ignores `stop`: it ends where its schema does.
+    """
+
+    def __init__(self, reference: str, path: str, card: Card, settings: LocalSettings) -> None:
+        self._path = path
+        self._settings = settings
+        self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
+        self._opening = threading.Lock()
+        self._engine: SharedEngine | None = None
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What card and settings say; known without loading the weights."""
+        return self._profile
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta | ModelReply]:
+        """Answer once; see `Model.stream`.
+
+        Raises:
+            ContextOverflowError: the prompt leaves no room for an answer.
+            ModelUnavailableError: the weights cannot be loaded or run, or a compact model was not trained for the call.
+        """
+        check_call(self._profile, request.call)
+        engine = self._engine
+        if engine is None:
+            engine = await asyncio.to_thread(self._open)
+        arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+        job = self._job(request, asyncio.get_running_loop(), arrived)
+        engine.submit(job)
+        shows_pieces = not self._offers_tools(request)
+        try:
+            while True:
+                item = await arrived.get()
+                if isinstance(item, Exception):
+                    raise item
+                if isinstance(item, str):
+                    if shows_pieces:
+                        yield Delta(item)
+                    continue
+                reply = self._reply(request, item)
+                if not shows_pieces and reply.text:
+                    yield Delta(reply.text)
+                yield reply
+                return
+        finally:
+            job.is_over = True
+
+    async def close(self) -> None:
+        """Give up the weights; they are freed with their last user, and loaded anew if this model is asked again."""
+        with self._opening:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            await asyncio.to_thread(engine.release)
+
+    def _open(self) -> SharedEngine:
+        """The engine, shared with other models of the same source; imports torch, so off the event loop."""
+        from metagpt.models.local.pool import share_engine  # noqa: PLC0415  # loads torch
+
+        with self._opening:
+            if self._engine is None:
+                self._engine = share_engine(self._profile.reference, self._path, self._settings)
+            return self._engine
+
+    def _job(self, request: ModelRequest, loop: asyncio.AbstractEventLoop, arrived: asyncio.Queue[Delivery]) -> Job:
+        def deliver(item: Delivery) -> None:
+            try:
+                loop.call_soon_threadsafe(arrived.put_nowait, item)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                job.is_over = True
+
+        job = Job(prepare=lambda weights: self._draw(request, weights), deliver=deliver, max_batch=self._settings.max_batch)
+        return job
+
+    def _draw(self, request: ModelRequest, weights: Weights) -> Draw:
+        """What the engine shall decode for the request.
+
+        Raises:
+            ContextOverflowError: the prompt leaves no room for an answer.
+        """
+        options = request.options.over(self._profile.defaults)
+        prompt = render_prompt(request, self._profile, weights.tokenizer)
+        schema = union_schema(request.tools, request.schema) if self._offers_tools(request) else request.schema
+        num_candidates = options.n or 1
+        unsaid = 0.0 if num_candidates == 1 else _MANY_TEMPERATURE
+        return Draw(
+            prompt=prompt.tokens,
+            num_candidates=num_candidates,
+            max_tokens=min(options.max_tokens or self._profile.max_output_tokens, self._room(weights, len(prompt.tokens))),
+            temperature=unsaid if options.temperature is None else options.temperature,
+            top_p=1.0 if options.top_p is None else options.top_p,
+            seed=secrets.randbits(62) if options.seed is None else options.seed,
+            stop=() if schema is not None else prompt.stop + options.stop,
+            matcher=None if schema is None else weights.grammars.matcher(schema),
+        )
+
+    def _room(self, weights: Weights, prompt_tokens: int) -> int:
+        windows = [window for window in (weights.context_tokens, self._settings.context_tokens) if window is not None]
+        window = min(windows, default=prompt_tokens + self._profile.max_output_tokens)
+        if prompt_tokens >= window:
+            raise ContextOverflowError(
+                f"{self._profile.reference}: a prompt of {prompt_tokens} tokens; its window holds {window} for prompt and answer together. "
+                "Shorten the memory or the context of the role, or use a model with a longer window."
+            )
+        if prompt_tokens == 0:
+            raise ModelUnavailableError(f"{self._profile.reference}: an empty prompt; expected at least one token. Give the call a prompt.")
+        return window - prompt_tokens
+
+    def _offers_tools(self, request: ModelRequest) -> bool:
+        return bool(request.tools) and self._profile.prompt_format == "chat"
+
+    def _reply(self, request: ModelRequest, answers: Answers) -> ModelReply:
+        candidates: tuple[Candidate, ...] = answers.candidates
+        if self._offers_tools(request):
+            as_json = request.schema is not None
+            candidates = tuple(read_union(candidate, request.chat, number, as_json=as_json) for number, candidate in enumerate(candidates))
+        return ModelReply(candidates=candidates, usage=answers.usage, model=self._profile.reference)

@@ -1,0 +1,164 @@
+"""One model in memory: its weights, its tokenizer, and one step of it.
+
+Shapes: B rows, T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metagpt.errors import ModelUnavailableError
+from metagpt.models.compact import END
+from metagpt.models.local.constrained import Grammars
+from metagpt.models.local.folder import check_folder, is_folder_reference
+from metagpt.models.local.kv import RowCache
+
+__all__ = ["Source", "Weights", "load_weights"]
+
+_SMALL_PARAMETERS = 200_000_000
+_SMALL_THREADS = 4
+"""Beyond these, the threads of a small model cost more in waiting for each other than they gain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is loaded once per process."""
+
+    path: str
+    """A folder, absolute, or a hub id."""
+    device: str
+    dtype: torch.dtype
+
+
+class Weights:
+    """A loaded model."""
+
+    def __init__(self, source: Source, model: Any, tokenizer: Any) -> None:  # Any: transformers' classes share no typed call
+        self.owner = f"local:{source.path}"
+        self.device = torch.device(source.device)
+        self.tokenizer = tokenizer
+        self.context_tokens = _window(model)
+        """Most tokens of prompt and answer together."""
+        self.end_tokens = _end_tokens(model, tokenizer)
+        self._model = model
+        accepted = inspect.signature(model.forward).parameters
+        self._takes_positions = "position_ids" in accepted
+        self._last_only: dict[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+        self.num_logits = self._probe()
+        self.grammars = Grammars(self.owner, tokenizer, num_logits=self.num_logits, end_tokens=sorted(self.end_tokens))
+        self.decode: Callable[[Sequence[int]], str] = _decoder(tokenizer)
+        """Tokens to text, special tokens left out."""
+
+    def step(self, tokens_BT: Tensor, cache: RowCache) -> Tensor:
+        """Add the tokens to the cache; the logits that follow them, B x V in float32."""
+        num_tokens = tokens_BT.shape[1]
+        positions = {"position_ids": cache.positions(num_tokens)} if self._takes_positions else {}
+        output = self._model(
+            input_ids=tokens_BT,
+            attention_mask=cache.mask(num_tokens),
+            past_key_values=cache.layers,
+            use_cache=True,
+            **positions,
+            **self._last_only,
+        )
+        logits_BV: Tensor = output.logits[:, -1].float()
+        return logits_BV
+
+    def _probe(self) -> int:
+        """Width of the logits; proves on two tokens that the model keeps its past in keys and values."""
+        cache = RowCache.empty(self.device)
+        tokens_BT = torch.zeros(1, 2, dtype=torch.long, device=self.device)
+        try:
+            logits_BV = self.step(tokens_BT, cache)
+        except (TypeError, ValueError, AttributeError, NotImplementedError, IndexError) as error:
+            raise self._unsupported(f"{type(error).__name__}: {error}") from error
+        if cache.length != tokens_BT.shape[1]:
+            raise self._unsupported("its past is kept elsewhere")
+        return int(logits_BV.shape[-1])
+
+    def _unsupported(self, reason: str) -> ModelUnavailableError:
+        return ModelUnavailableError(
+            f"{self.owner}: {type(self._model).__name__} cannot be decoded in batches ({reason}); expected a decoder with keys and values "
+            "in every layer. Serve it elsewhere and use openai:NAME@BASE_URL, or take another model."
+        )
+
+
+def load_weights(source: Source) -> Weights:
+    """Read model and tokenizer; a hub id is downloaded into transformers' cache first.
+
+    Raises:
+        Exception: whatever transformers raises; `faults.while_loading` says it in our words.
+    """
+    owner = f"local:{source.path}"
+    if is_folder_reference(source.path):
+        check_folder(owner, Path(source.path))
+    transformers = importlib.import_module("transformers")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source.path)
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True
+    )
+    _check_complete(owner, model, report)
+    model = model.to(source.device).eval()
+    if source.device == "cpu":
+        _bound_threads(model.num_parameters())
+    with torch.inference_mode():
+        return Weights(source, model, tokenizer)
+
+
+def _check_complete(owner: str, model: Any, report: Any) -> None:  # Any: as above
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelUnavailableError(
+            f"{owner}: the weights lack {len(missing)} tensor(s) of {type(model).__name__}, {missing[0]!r} among them; expected a whole "
+            "causal language model. Get the files anew, or take a model made to generate text."
+        )
+
+
+def _window(model: Any) -> int | None:  # Any: as above
+    config = model.config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
+        window = getattr(config, name, None)
+        if isinstance(window, int):
+            return window
+    return None
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:  # Any: as above
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    tokens = set(configured if isinstance(configured, list) else [configured])
+    tokens |= {tokenizer.eos_token_id, tokenizer.get_vocab().get(END)}
+    return frozenset(token for token in tokens if token is not None)
+
+
+def _decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:  # Any: as above
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+
+        def decode_fast(tokens: Sequence[int]) -> str:
+            text: str = backend.decode(tokens, skip_special_tokens=True)
+            return text
+
+        return decode_fast
+
+    def decode(tokens: Sequence[int]) -> str:
+        text: str = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    return decode
+
+
+def _bound_threads(num_parameters: int) -> None:
+    """Lower torch's threads to the cores this process may use, and to few for a small model; never raises them."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = min(usable, _SMALL_THREADS) if num_parameters < _SMALL_PARAMETERS else usable
+    if wanted < torch.get_num_threads():
+        torch.set_num_threads(wanted)

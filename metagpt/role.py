@@ -1,0 +1,248 @@
+"""Roles: agents with a persona, handlers, a model, a memory and actions."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import random
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
+
+from typing_extensions import LiteralString, TypeVar
+
+from metagpt.actions.interface import Action, as_action
+from metagpt.actions.workspace import Workspace
+from metagpt.errors import ActionError, ConfigError, did_you_mean
+from metagpt.handler import HandlerSpec, handlers_of
+from metagpt.memory.interface import Memory, MemoryEntry
+from metagpt.models.interface import Model, ModelOptions
+from metagpt.runtime.asking import ask as ask_model
+from metagpt.runtime.execution import Execution
+from metagpt.runtime.prompts import PromptFile
+from metagpt.runtime.role_state import fresh_state, template_state
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from typing_extensions import TypeForm
+
+__all__ = ["Role", "RoleMemory"]
+
+T = TypeVar("T")
+Deps = TypeVar("Deps", default=Any)
+
+_OWN_PROMPTS = Path(__file__).parent / "prompts"
+
+
+class RoleMemory:
+    """`self.memory` inside a handler."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+
+    async def remember(self, text: str) -> None:
+        """Keep a note; it counts once this handler's outcome is recorded."""
+        self._execution.remembered.append(MemoryEntry(text=text))
+
+    async def recall(self, query: str, limit: int = 5) -> list[str]:
+        """The notes and exchanges that fit the query best, the best first."""
+        found = await self._execution.recall(query, limit)
+        return [f"{entry.text}\n{entry.answer}" if entry.kind == "exchange" else entry.text for entry in found]
+
+
+class Role(Generic[Deps]):
+    """An agent. The docstring of a subclass is its persona; methods marked `@on` are its handlers.
+
+    Args:
+        name: What messages are addressed by; the class's name in snake_case if left out.
+        model: What answers this role: a model, or a reference such as `openai:gpt-5-mini`; the team's if left out.
+        memory: What it remembers and how; the team's if left out.
+        actions: What it may perform, or offer its model as tools.
+        persona: Who it is, in place of the docstring.
+    """
+
+    handlers: ClassVar[Mapping[str, HandlerSpec]] = {}
+    """The class's handlers by name, read when the class is made."""
+    _class_name: ClassVar[str] = "role"
+    _class_persona: ClassVar[str] = ""
+    _execution: Execution | None = None
+    _template: Mapping[str, str | None] | None = None
+
+    name: str
+    model: Model | str | None = None
+    own_memory: Memory | None = None
+    actions: tuple[Action, ...] = ()
+    persona: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.handlers = handlers_of(cls)
+        cls._class_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+        cls._class_persona = inspect.cleandoc(cls.__doc__) if cls.__doc__ else ""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        model: Model | str | None = None,
+        memory: Memory | None = None,
+        actions: Sequence[Any] = (),  # Any: @action functions are typed as the functions they were
+        persona: str | None = None,
+    ) -> None:
+        self.name = self._class_name if name is None else name
+        self.persona = self._class_persona if persona is None else persona
+        if model is not None:
+            self.model = model
+        if memory is not None:
+            self.own_memory = memory
+        if actions:
+            self.actions = tuple(as_action(each) for each in actions)
+
+    @property
+    def template(self) -> Mapping[str, str | None]:
+        """The role's state before any handler ran."""
+        if self._template is None:
+            self._template = template_state(self)
+        return self._template
+
+    @property
+    def prompt_folders(self) -> tuple[Path, ...]:
+        """Where `template(...)` looks: prompts/ beside or above the role's own module, then metagpt's."""
+        cls = type(self)
+        if "_folders" not in cls.__dict__:
+            cls._folders = _prompt_folders(cls)  # type: ignore[attr-defined]  # a cache on each class
+        return cast("tuple[Path, ...]", cls.__dict__["_folders"])
+
+    def for_attempt(self, execution: Execution) -> Self:
+        """A copy of the role for one attempt of one handler."""
+        attempt = copy.copy(self)
+        attempt._execution = execution
+        if self.template:
+            fresh_state(attempt, self.template)
+        return attempt
+
+    @property
+    def _attempt(self) -> Execution:
+        if self._execution is None:
+            raise ConfigError(f"{self.name}: found ask, do, memory or another part of a run used outside of one; expected a handler to use it. Call it in a method marked @on.")
+        return self._execution
+
+    # what a handler has at hand
+
+    async def ask(
+        self,
+        form: TypeForm[T],
+        prompt: LiteralString | PromptFile,
+        /,
+        *,
+        tools: Sequence[Any] | None = None,
+        options: ModelOptions | None = None,
+        name: str | None = None,
+        **context: Any,  # Any: whatever the prompt's names stand for
+    ) -> T:
+        """The model's answer to the prompt, as the type asked for.
+
+        Args:
+            form: A Message, any type pydantic validates, or `str`.
+            prompt: A literal Jinja text, or `template("role/handler")`.
+            tools: Actions that the model may call; None offers none, `self.actions` the role's.
+            options: How to answer.
+            name: The call's name after `<role>.`; advised where a handler asks several times.
+            context: The prompt's values; also all that a model fine-tuned to this call reads.
+
+        Raises:
+            ModelError: the call failed, or no answer fitted the type after all re-asks.
+        """
+        return (await self._ask_all(form, prompt, tools, options, name, context))[0]
+
+    async def ask_many(
+        self,
+        form: TypeForm[T],
+        prompt: LiteralString | PromptFile,
+        /,
+        *,
+        tools: Sequence[Any] | None = None,
+        options: ModelOptions | None = None,
+        name: str | None = None,
+        **context: Any,
+    ) -> list[T]:
+        """Every candidate answer of one call that fits the type: `options.n` of them, or as many as the model advises.
+
+        Raises:
+            ModelError: the call failed, or no candidate fitted the type after all re-asks.
+        """
+        return await self._ask_all(form, prompt, tools, options, name, context)
+
+    async def _ask_all(
+        self,
+        form: TypeForm[T],
+        prompt: LiteralString | PromptFile,
+        tools: Sequence[Any] | None,
+        options: ModelOptions | None,
+        name: str | None,
+        context: Mapping[str, Any],
+    ) -> list[T]:
+        offered = None if tools is None else [as_action(tool) for tool in tools]
+        return await ask_model(self._attempt, form, prompt, tools=offered, options=options, name=name, context=context)
+
+    async def do(self, performed: Any, /, **arguments: Any) -> Any:  # Any: an action is typed as its function
+        """Perform an action, once whatever happens, as far as the policy allows.
+
+        Args:
+            performed: The action, or the name of one of the role's.
+            arguments: Its arguments.
+
+        Raises:
+            ActionError: it is unknown, refused, or failed.
+        """
+        if isinstance(performed, str):
+            known = {each.name: each for each in self.actions}
+            if performed not in known:
+                raise ActionError(f"{self.name}: found no action {performed!r}; expected one of the role's. {did_you_mean(performed, known)}", role=self.name)
+            performed = known[performed]
+        return await self._attempt.perform(as_action(performed), arguments)
+
+    @property
+    def memory(self) -> RoleMemory:
+        """What the role remembers."""
+        return RoleMemory(self._attempt)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The run's folder."""
+        return self._attempt.host.workspace
+
+    @property
+    def deps(self) -> Deps:
+        """What the application gave this run; never journaled."""
+        return cast("Deps", self._attempt.host.deps)
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A log that names run, role and handler."""
+        return self._attempt.log
+
+    @property
+    def random(self) -> random.Random:
+        """Chance that a resumed run draws again."""
+        return self._attempt.random
+
+    @property
+    def feedback(self) -> str | None:
+        """What a person wrote who rejected this handler's last output."""
+        return self._attempt.invocation.note
+
+    def now(self) -> datetime:
+        """When the last recorded thing this handler knows of happened, in UTC: the same when it is replayed."""
+        return datetime.fromtimestamp(self._attempt.now(), UTC)
+
+
+def _prompt_folders(cls: type) -> tuple[Path, ...]:
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    above = Path(file).resolve().parents[:3] if file else ()
+    return (*(folder / "prompts" for folder in above if (folder / "prompts").is_dir()), _OWN_PROMPTS)

@@ -1,0 +1,1 @@
+"""The runtime: ticks in, commands out, decided purely; one loop performs them (`metagpt.environment`)."""

@@ -1,0 +1,365 @@
+"""One attempt of one handler: what `self.ask`, `self.do` and the rest of a role stand on.
+
+Everything that costs or changes something goes through the run's journal first; what the journal already holds for this
+invocation is taken from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic_core import from_json, to_json
+
+from metagpt.actions.interface import Action, ActionContext, FunctionAction
+from metagpt.actions.workspace import Workspace
+from metagpt.errors import ActionError, JournalError, ModelError, RunError
+from metagpt.events import DeltaEvent, Event, ModelRepliedEvent
+from metagpt.memory.interface import MemoryEntry, Recollection
+from metagpt.message import tag_of
+from metagpt.models.interface import Delta, Model, ModelReply, ModelRequest
+from metagpt.models.retry import RetryPolicy, with_retries
+from metagpt.runtime.clock import Clock
+from metagpt.runtime.identity import derived_id
+from metagpt.runtime.policy import Policy
+from metagpt.runtime.state import Invocation
+from metagpt.runtime.ticks import (
+    ActionEnded,
+    ActionFailed,
+    ActionStarted,
+    Approve,
+    CallEnded,
+    CallFailed,
+    CallRequested,
+    Edit,
+    ErrorRecord,
+    Pending,
+    Reject,
+    Tick,
+)
+
+__all__ = ["Execution", "Host", "Suspended"]
+
+_UNCHARGED = ("RateLimitError", "ServerError", "ModelUnavailableError", "ContextOverflowError")
+"""Errors that come before a token is made."""
+
+
+class Suspended(BaseException):  # noqa: N818 - no error: it unwinds a handler that must wait for a person
+    """Raised inside a handler that cannot go on before a person answers."""
+
+    def __init__(self, pending: Pending) -> None:
+        super().__init__(pending.id)
+        self.pending = pending
+
+
+class Host(Protocol):
+    """What an execution needs of its run; the environment is one."""
+
+    run_id: str
+    seed: int
+    clock: Clock
+    workspace: Workspace
+    deps: Any  # Any: the application's own object
+    policy: Policy
+    call_retry: RetryPolicy
+
+    async def record(self, tick: Tick) -> int | None:
+        """Journal a tick and have it decided; for a `CallRequested`, the tokens granted (None: unbounded)."""
+        ...
+
+    def model_for(self, role: str, reference: str | None) -> Model:
+        """The model that answers the role, or the one named."""
+        ...
+
+    def recollection(self, role: str) -> Recollection:
+        """The role's memory in this run."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Show a watcher an event that no tick stands for."""
+        ...
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether there is a watcher."""
+        ...
+
+
+class Execution:
+    """What one attempt of a handler has at hand.
+
+    Args:
+        host: The run.
+        invocation: What is being handled.
+        actions: The role's actions.
+        persona: The role's persona.
+        prompts: Folders that prompt files are looked up in.
+        exchanges: Whether every ask is remembered by itself.
+    """
+
+    def __init__(
+        self, host: Host, invocation: Invocation, *, actions: Sequence[Action], persona: str, prompts: tuple[Path, ...], exchanges: bool
+    ) -> None:
+        self.host = host
+        self.invocation = invocation
+        self.actions = actions
+        self.persona = persona
+        self.prompts = prompts
+        self.exchanges = exchanges
+        self.remembered: list[MemoryEntry] = []
+        self.asked = 0
+        self._seen: Counter[str] = Counter()
+        self._random: random.Random | None = None
+
+    @property
+    def role(self) -> str:
+        """The role's name."""
+        return self.invocation.handler.role
+
+    @property
+    def handler(self) -> str:
+        """`role.handler`."""
+        return self.invocation.handler.key
+
+    @property
+    def message_tag(self) -> str:
+        """The tag of the message in hand, for errors."""
+        heard = self.invocation.heard
+        return tag_of(type(heard[0].message)) if heard else "an empty gather"
+
+    @property
+    def random(self) -> random.Random:
+        """Chance that a resumed run draws again."""
+        if self._random is None:
+            self._random = random.Random(f"{self.host.seed}:{self.invocation.id}:{self.invocation.attempt}")  # noqa: S311 - no secret
+        return self._random
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The role's log, with run and handler in every record's `extra`."""
+        extra = {"run": self.host.run_id, "role": self.role, "handler": self.handler}
+        return logging.LoggerAdapter(logging.getLogger(f"metagpt.roles.{self.role}"), extra)
+
+    def now(self) -> float:
+        """Time of the last recorded thing this invocation knows of: the same when it is replayed."""
+        return self.invocation.now
+
+    def _nth(self, key: str) -> int:
+        nth = self._seen[key]
+        self._seen[key] += 1
+        return nth
+
+    # models
+
+    async def call(self, request: ModelRequest) -> ModelReply:
+        """Ask the role's model, or take the recorded reply; retries what may be retried."""
+        options = replace(request.options, model=None)
+        key = derived_id(
+            request.call,
+            to_json(request.chat).decode(),
+            to_json(request.schema).decode(),
+            to_json(request.tools).decode(),
+            to_json(options).decode(),
+        )
+        nth = self._nth(key)
+        recorded = self.invocation.kept.replies.get((key, nth)) if self.invocation.kept else None
+        if recorded is not None:
+            self._emit_replayed(request, recorded)
+            return recorded.reply
+        model = self.host.model_for(self.role, request.options.model)
+        seed = int(derived_id(str(self.host.seed), self.invocation.id, key)[:8], 16)
+        return await with_retries(
+            lambda: self._attempt_call(model, request, key, nth), policy=self.host.call_retry, seed=seed, sleep=self.host.clock.sleep
+        )
+
+    async def _attempt_call(self, model: Model, request: ModelRequest, key: str, nth: int) -> ModelReply:
+        host, invocation, profile = self.host, self.invocation, model.profile
+        options = request.options.over(profile.defaults)
+        n = options.n or 1
+        most = (options.max_tokens or profile.max_output_tokens) * n
+        granted = await host.record(
+            CallRequested(
+                host.clock.now(),
+                invocation.id,
+                invocation.attempt,
+                key,
+                nth,
+                request.call,
+                profile.reference,
+                _input_bound(request),
+                most,
+                profile.price,
+                replace(request, options=replace(options, model=None)),
+            )
+        )
+        if granted is not None:
+            options = replace(options, max_tokens=min(options.max_tokens or profile.max_output_tokens, max(1, granted // n)))
+        started = host.clock.now()
+        try:
+            reply = await self._stream(model, replace(request, options=options))
+        except ModelError as error:
+            record = ErrorRecord(type=type(error).__name__, text=str(error), role=self.role, handler=self.handler, message=self.message_tag)
+            charged = not isinstance(error, ModelError) or type(error).__name__ not in _UNCHARGED
+            await host.record(CallFailed(host.clock.now(), invocation.id, key, nth, record, charged))
+            raise
+        ended = host.clock.now()
+        await host.record(CallEnded(ended, invocation.id, key, nth, request.call, reply, ended - started, profile.price))
+        return reply
+
+    async def _stream(self, model: Model, request: ModelRequest) -> ModelReply:
+        reply: ModelReply | None = None
+        stream = model.stream(request)
+        try:
+            async for item in stream:
+                if isinstance(item, ModelReply):
+                    reply = item
+                elif isinstance(item, Delta) and self.host.is_watched:
+                    self.host.emit(
+                        DeltaEvent(
+                            run_id=self.host.run_id,
+                            time=self.host.clock.now(),
+                            role=self.role,
+                            call=request.call,
+                            invocation=self.invocation.id,
+                            text=item.text,
+                        )
+                    )
+        finally:
+            close: Callable[[], Awaitable[None]] | None = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        if reply is None or not reply.candidates:
+            from metagpt.errors import InvalidReplyError
+
+            raise InvalidReplyError(
+                f"{model.profile.reference}: found a stream without a reply; expected one ModelReply with a candidate at its end. Mend the model plugin."
+            )
+        return reply
+
+    def _emit_replayed(self, request: ModelRequest, recorded: CallEnded) -> None:
+        if not self.host.is_watched:
+            return
+        usage = recorded.reply.usage
+        self.host.emit(
+            ModelRepliedEvent(
+                run_id=self.host.run_id,
+                time=self.host.clock.now(),
+                role=self.role,
+                call=request.call,
+                invocation=self.invocation.id,
+                text=recorded.reply.text,
+                input_tokens=usage.input_tokens if usage else 0,
+                output_tokens=usage.output_tokens if usage else 0,
+                replayed=True,
+            )
+        )
+
+    # actions
+
+    async def perform(self, performed: Action, arguments: Mapping[str, Any]) -> Any:
+        """Perform an action once: journaled before and after, never again when its result is recorded.
+
+        Raises:
+            ActionError: the policy or a person refused it, the arguments do not fit, or it failed.
+        """
+        text = to_json(arguments).decode()
+        key = derived_id("action", performed.name, text)
+        nth = self._nth(key)
+        records = self.invocation.kept
+        if records is not None and (key, nth) in records.results:
+            return _decoded(performed, records.results[key, nth])
+        given = self._permission(performed, text, key, nth)
+        if given is not None:
+            return given
+        host = self.host
+        permissions = performed.permissions
+        repeatable = performed.idempotent or not (permissions.writes or permissions.executes or permissions.network)
+        await host.record(ActionStarted(host.clock.now(), self.invocation.id, key, nth, performed.name, text, repeatable))
+        context = ActionContext(
+            workspace=host.workspace,
+            deps=host.deps,
+            log=self.log,
+            idempotency_key=derived_id(self.invocation.id, key, str(nth)),
+            role=self.role,
+        )
+        try:
+            result = await performed.perform(arguments, context)
+            encoded = to_json(result).decode()
+        except Exception as error:
+            if isinstance(error, JournalError):
+                raise
+            record = ErrorRecord(type=type(error).__name__, text=str(error), role=self.role, handler=self.handler, message=self.message_tag)
+            await host.record(ActionFailed(host.clock.now(), self.invocation.id, key, nth, record))
+            if isinstance(error, RunError):
+                raise
+            raise ActionError(
+                f"{self.handler}: action {performed.name!r} failed with {type(error).__name__}: {error}; expected a result. Catch ActionError round self.do to go on without.",
+                role=self.role,
+                handler=self.handler,
+                message=self.message_tag,
+            ) from error
+        await host.record(ActionEnded(host.clock.now(), self.invocation.id, key, nth, encoded))
+        return result
+
+    def _permission(self, performed: Action, arguments: str, key: str, nth: int) -> Any:
+        """None to go ahead, or the result that a person gave in its place.
+
+        Raises:
+            ActionError: refused.
+            Suspended: a person must be asked first.
+        """
+        rule = self.host.policy.rule(self.role, performed.name, performed.permissions)
+        where = {"role": self.role, "handler": self.handler, "message": self.message_tag}
+        if rule == "deny":
+            touched = ", ".join(performed.permissions.names) or "nothing"
+            raise ActionError(
+                f"{self.handler}: found action {performed.name!r} (touches {touched}), which the policy denies role {self.role!r}; expected an allowed one. Change Team(policy=).",
+                **where,
+            )
+        records = self.invocation.kept
+        lost = records.started.get((key, nth)) if records is not None else None
+        if rule == "allow" and (lost is None or lost.repeatable):
+            return None
+        why = "was started and its result was lost; it may have happened" if lost else "needs a person's agreement"
+        pending = Pending(
+            id=derived_id(self.invocation.id, key, str(nth), "lost" if lost else "ask"),
+            kind="action",
+            role=self.role,
+            handler=self.handler,
+            text=f"{self.role}: action {performed.name}({arguments}) {why}. Approve to run it, reject to fail it, or answer with its result as JSON.",
+            invocation=self.invocation.id,
+        )
+        answer = records.answers.get(pending.id) if records is not None else None
+        match answer:
+            case None:
+                raise Suspended(pending)
+            case Approve():
+                return None
+            case Reject(note):
+                raise ActionError(f"{self.handler}: a person refused action {performed.name!r} ({note!r}).", **where)
+            case Edit():
+                raise ActionError(f"{self.handler}: found Edit for action {performed.name!r}; expected Approve, Reject or a JSON text.", **where)
+            case _:
+                return _decoded(performed, answer)
+
+    # memory
+
+    async def recall(self, query: str, limit: int) -> list[MemoryEntry]:
+        """What fits the query, of what is durable and of what this handler remembered itself."""
+        found = await self.host.recollection(self.role).recall(query, limit)
+        own = [entry for entry in self.remembered if any(word in entry.text.lower() for word in query.lower().split())]
+        return [*own, *found][:limit]
+
+
+def _decoded(performed: Action, result: str) -> Any:
+    return performed.decode(result) if isinstance(performed, FunctionAction) else from_json(result)
+
+
+def _input_bound(request: ModelRequest) -> int:
+    """Bytes of all that is sent: a token is one byte or more."""
+    return len(to_json(request.chat)) + len(to_json(request.schema)) + len(to_json(request.tools))

@@ -1,0 +1,302 @@
+"""Ticks: what happened in a run. The journal is a list of them, and the state is their fold.
+
+A tick is never changed once it is made. Times are seconds since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from metagpt.runtime.wire import AnyEnvelope, AnyMessage
+from metagpt.models.interface import ModelReply, ModelRequest, Price
+
+__all__ = [
+    "ActionEnded",
+    "ActionFailed",
+    "ActionStarted",
+    "Answer",
+    "Answered",
+    "Approve",
+    "CallEnded",
+    "CallFailed",
+    "CallRequested",
+    "CancelRequested",
+    "DeadlinePassed",
+    "DelayElapsed",
+    "Edit",
+    "ErrorRecord",
+    "HandlerEnded",
+    "HandlerFailed",
+    "HandlerSuspended",
+    "OutputProposed",
+    "Pending",
+    "Reject",
+    "RunEnded",
+    "RunResumed",
+    "RunStarted",
+    "Status",
+    "Tick",
+    "WhenDecided",
+]
+
+Status: TypeAlias = Literal["running", "waiting", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """A person agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A person disagrees; the handler runs again with the note."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A person puts a message of their own in the place of the proposed one."""
+
+    message: AnyMessage
+
+
+Answer: TypeAlias = Approve | Reject | Edit | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A question that a run waits for a person to answer."""
+
+    id: str
+    kind: Literal["approval", "action", "question"]
+    role: str
+    handler: str
+    text: str
+    """What is asked, for a person to read."""
+    proposed: tuple[AnyMessage, ...] = ()
+    """Of an approval: the messages that would be published."""
+    invocation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRecord:
+    """An error as the journal keeps it."""
+
+    type: str
+    """Name of the class: `HandlerFailedError`."""
+    text: str
+    role: str | None = None
+    handler: str | None = None
+    message: str | None = None
+    """Tag of the message in hand."""
+    cause: str = ""
+    """Class and text of the exception that caused it."""
+
+
+@dataclass(slots=True)
+class RunStarted:
+    time: float
+    goal: AnyEnvelope
+    seed: int
+    session: str | None = None
+
+
+@dataclass(slots=True)
+class HandlerEnded:
+    """A handler's whole outcome, one transaction: its messages, role state and memories."""
+
+    time: float
+    invocation: str
+    attempt: int
+    outputs: tuple[AnyEnvelope, ...] = ()
+    fan_out: int | None = None
+    """Number of items of a returned list; the outputs then stand in their branches. None: no list was returned."""
+    state: Mapping[str, str] | None = None
+    """Changed role attributes, each as JSON text."""
+    memories: tuple[str, ...] = ()
+    """What the role remembered, each as JSON text."""
+
+
+@dataclass(slots=True)
+class OutputProposed:
+    """A handler with `approve=True` returned; a person must agree before it counts."""
+
+    time: float
+    invocation: str
+    attempt: int
+    messages: tuple[AnyMessage, ...]
+    addresses: tuple[tuple[str, ...], ...]
+    is_list: bool
+    state: Mapping[str, str] | None = None
+    memories: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class HandlerSuspended:
+    """A handler cannot go on before a person answers; it is run again then, with all that it had recorded."""
+
+    time: float
+    invocation: str
+    pending: Pending
+
+
+@dataclass(slots=True)
+class Answered:
+    time: float
+    pending: str
+    answer: Answer
+
+
+@dataclass(slots=True)
+class RunResumed:
+    time: float
+    fresh: bool = False
+    """Ask the models anew: forget the recorded replies of handlers that have not ended."""
+    answers: tuple[Answered, ...] = ()
+
+
+@dataclass(slots=True)
+class HandlerFailed:
+    time: float
+    invocation: str
+    attempt: int
+    error: ErrorRecord
+    by_call: bool
+    """Whether a failed model call caused it: the next attempt then reuses every recorded reply."""
+    delay_s: float | None
+    """Wait before the next attempt; None: there is none."""
+
+
+@dataclass(slots=True)
+class WhenDecided:
+    """The predicate of a completed join or gather was evaluated."""
+
+    time: float
+    invocation: str
+    is_true: bool
+
+
+@dataclass(slots=True)
+class DelayElapsed:
+    time: float
+    invocation: str
+
+
+@dataclass(slots=True)
+class CallRequested:
+    """A handler is about to ask a model; journaled before the model is asked."""
+
+    time: float
+    invocation: str
+    attempt: int
+    key: str
+    """Hash of call name, rendered chat, schema, tools and options; the model's name is not in it."""
+    nth: int
+    """How many calls with that hash came before in this invocation."""
+    call: str
+    model: str
+    input_bound: int
+    """Upper bound of the input tokens: the bytes of the request."""
+    max_tokens: int
+    """Most output tokens, all candidates together, that the caller asked for or the model can give."""
+    price: Price | None
+    request: ModelRequest | None = None
+    """The whole request: what the lab later trains on."""
+
+
+@dataclass(slots=True)
+class CallEnded:
+    time: float
+    invocation: str
+    key: str
+    nth: int
+    call: str
+    reply: ModelReply
+    seconds: float
+    price: Price | None = None
+
+
+@dataclass(slots=True)
+class CallFailed:
+    time: float
+    invocation: str
+    key: str
+    nth: int
+    error: ErrorRecord
+    charged: bool
+    """Whether tokens may have been spent: the call then settles at its bound."""
+
+
+@dataclass(slots=True)
+class ActionStarted:
+    time: float
+    invocation: str
+    key: str
+    nth: int
+    action: str
+    arguments: str
+    """JSON text."""
+    repeatable: bool
+    """Whether it may simply run again when its result was lost."""
+
+
+@dataclass(slots=True)
+class ActionEnded:
+    time: float
+    invocation: str
+    key: str
+    nth: int
+    result: str
+    """JSON text."""
+
+
+@dataclass(slots=True)
+class ActionFailed:
+    time: float
+    invocation: str
+    key: str
+    nth: int
+    error: ErrorRecord
+
+
+@dataclass(slots=True)
+class DeadlinePassed:
+    time: float
+
+
+@dataclass(slots=True)
+class CancelRequested:
+    time: float
+
+
+@dataclass(slots=True)
+class RunEnded:
+    time: float
+    status: Status
+    success: bool = False
+    error: ErrorRecord | None = None
+    workspace: str | None = None
+
+
+Tick: TypeAlias = (
+    RunStarted
+    | RunResumed
+    | HandlerEnded
+    | OutputProposed
+    | HandlerSuspended
+    | HandlerFailed
+    | WhenDecided
+    | DelayElapsed
+    | CallRequested
+    | CallEnded
+    | CallFailed
+    | ActionStarted
+    | ActionEnded
+    | ActionFailed
+    | DeadlinePassed
+    | CancelRequested
+    | RunEnded
+)

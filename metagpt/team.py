@@ -1,0 +1,388 @@
+"""Teams: roles that pass the graph check, and the runs they make."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import types
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, Union, cast, get_args, get_origin, overload
+
+from typing_extensions import TypeVar
+
+from metagpt.actions.workspace import Workspace
+from metagpt.environment import Environment, Setting
+from metagpt.errors import ConfigError, JournalError, TeamError, did_you_mean
+from metagpt.graph import Handler, findings, flow, named_types, to_networkx
+from metagpt.journal.in_memory import InMemoryJournal
+from metagpt.journal.interface import Journal, RunHeader, RunLog
+from metagpt.memory.interface import Memory
+from metagpt.memory.window import WindowMemory
+from metagpt.message import Goal, Message
+from metagpt.models.interface import Model
+from metagpt.models.retry import RetryPolicy
+from metagpt.plugins import load_plugin, open_model
+from metagpt.role import Role
+from metagpt.run import Run, RunStream, fold
+from metagpt.runtime.budget import Budget
+from metagpt.runtime.clock import Clock, SystemClock
+from metagpt.runtime.codec import TickCodec, types_by_tag
+from metagpt.runtime.outbox import Outbox
+from metagpt.runtime.policy import Policy
+from metagpt.runtime.secrets import known_secrets
+from metagpt.runtime.state import State
+from metagpt.runtime.ticks import Answer, Answered, Edit, RunResumed, RunStarted, Tick
+from metagpt.runtime.wiring import Wiring
+
+if TYPE_CHECKING:
+    import networkx
+    from typing_extensions import TypeForm
+
+__all__ = ["Team"]
+
+In = TypeVar("In", bound=Message, default=Goal)
+Out = TypeVar("Out", bound=Message, default=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A run that is held and ready to start."""
+
+    environment: Environment
+    log: RunLog
+
+
+class Team(Generic[In, Out]):
+    """Roles that work on a goal together.
+
+    Args:
+        roles: The agents; their names must differ.
+        start: The message that starts a run.
+        final: The message, or union of messages, that a run is for. None: the run is only to become quiet.
+        success: Says of the output whether the run succeeded; without it every run that is done did.
+        model: What answers roles that have no model of their own: a model or a reference.
+        models: The same by role name.
+        memory: What roles remember that have no memory of their own; the last 20 notes if left out.
+        budget: Most that a run may spend.
+        policy: What actions are allowed.
+        journal: Where runs are kept; in memory if left out.
+        workspace: The folder of the runs' files; one of its own for each run, under the system's temporary folder, if left out.
+        name: What the team is called in lists of runs.
+        clock: Where time comes from.
+        seed: Where `self.random` comes from; 0 if left out.
+        call_retry: When a failed model call is tried again.
+
+    Raises:
+        TeamError: everything that is wrong with the graph, at once.
+    """
+
+    @overload
+    def __init__(
+        self: Team[Goal, Message], roles: Sequence[Role[Any]], *, success: None = ..., model: Model | str | None = ...,
+        models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ..., policy: Policy | None = ...,
+        journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ..., clock: Clock | None = ...,
+        seed: int | None = ..., call_retry: RetryPolicy | None = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: Team[Goal, Out], roles: Sequence[Role[Any]], *, final: TypeForm[Out], success: Callable[[Out], bool] | None = ...,
+        model: Model | str | None = ..., models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ...,
+        policy: Policy | None = ..., journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ...,
+        clock: Clock | None = ..., seed: int | None = ..., call_retry: RetryPolicy | None = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self, roles: Sequence[Role[Any]], *, start: type[In], final: TypeForm[Out] | None = ..., success: Callable[[Out], bool] | None = ...,
+        model: Model | str | None = ..., models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ...,
+        policy: Policy | None = ..., journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ...,
+        clock: Clock | None = ..., seed: int | None = ..., call_retry: RetryPolicy | None = ...,
+    ) -> None: ...  # fmt: skip
+    def __init__(
+        self,
+        roles: Sequence[Role[Any]],
+        *,
+        start: Any = Goal,
+        final: Any = None,
+        success: Callable[[Any], bool] | None = None,
+        model: Model | str | None = None,
+        models: Mapping[str, Model | str] | None = None,
+        memory: Memory | None = None,
+        budget: Budget | None = None,
+        policy: Policy | None = None,
+        journal: Journal | None = None,
+        workspace: str | Path | None = None,
+        name: str | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+        call_retry: RetryPolicy | None = None,
+    ) -> None:
+        self.name = name or "team"
+        self.roles = {role.name: role for role in roles}
+        self.start: type[In] = start
+        self.final = _final_types(final)
+        self.budget = budget or Budget()
+        self.journal: Journal = journal if journal is not None else InMemoryJournal()
+        self.seed = seed or 0
+        self._handlers = [Handler(key=f"{r.name}.{n}", role=r.name, spec=spec) for r in roles for n, spec in r.handlers.items()]
+        self._models: dict[str, Model | str | None] = {r.name: r.model for r in roles}
+        self._team_model = model
+        self._opened: dict[str, Model] = {}
+        self._workspace = Path(workspace).resolve() if workspace is not None else None
+        self._wiring = self._check([role.name for role in roles])
+        self._name_models(models or {})
+        self._codec = TickCodec(types_by_tag(named_types(self._handlers, self.start, self.final)), known_secrets())
+        default_memory = memory or WindowMemory()
+        self._setting = Setting(
+            roles=self.roles,
+            model_for=self.model_for,
+            memories={r.name: r.own_memory or default_memory for r in roles},
+            policy=policy or Policy(),
+            clock=clock or SystemClock(),
+            call_retry=call_retry or RetryPolicy(),
+            success=success,
+        )
+
+    def _check(self, names: Sequence[str]) -> Wiring:
+        found = flow(self._handlers, self.start)
+        wrong = findings(self._handlers, names, self.start, self.final, found)
+        if not self.journal.durable:
+            wrong += [
+                f"{h.key}: approve=True with a journal in memory; a person's answer could come too late. Pass journal=SqliteJournal(path)."
+                for h in self._handlers
+                if h.spec.approve
+            ]
+        if wrong:
+            raise TeamError(f"team {self.name!r}", wrong)
+        return Wiring.of(self._handlers, self.final, found)
+
+    def _name_models(self, models: Mapping[str, Model | str]) -> None:
+        for role, model in models.items():
+            if role not in self.roles:
+                raise ConfigError(f"Team(models=): found role {role!r}; expected one of the team's. {did_you_mean(role, self.roles)}")
+            self._models[role] = model
+
+    @classmethod
+    def load(cls, name: str, **keywords: Any) -> Team[Any, Any]:  # Any: each ready-made team has its own types
+        """A ready-made team by its name, with keywords of `Team` such as `model` or `journal`.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        return cast("Team[Any, Any]", load_plugin("teams", name)(**keywords))
+
+    # runs
+
+    async def run(
+        self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None
+    ) -> Run[Out]:
+        """Work on the goal until the run is quiet; returns with status `waiting` when it needs a person.
+
+        Args:
+            goal: What starts the run; text where `start` has a single `str` field.
+            run_id: A name for the run; a random one if left out.
+            session: What the roles remember belongs to it, across runs.
+            deps: What the handlers find as `self.deps`; never journaled.
+
+        Raises:
+            RunError: the run failed; `.run` is the run as far as it came.
+            JournalError: the journal could not be written, or the id is taken.
+            ConfigError: the goal, a model or a setting is wrong; nothing was spent.
+        """
+        async with self.stream(goal, run_id=run_id, session=session, deps=deps) as stream:
+            return await stream.result()
+
+    def run_sync(self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None) -> Run[Out]:
+        """`run` from plain code.
+
+        Raises:
+            ConfigError: an event loop is running here already; await `run` instead.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.run(goal, run_id=run_id, session=session, deps=deps))
+        raise ConfigError("team.run_sync: found a running event loop; expected plain code. Write `await team.run(...)` here.")
+
+    def stream(
+        self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None
+    ) -> RunStream[Out]:
+        """A run whose events are watched: iterate it, or enter it; leaving it cancels what still runs."""
+        message = self._message(goal)
+        run_id = run_id or uuid.uuid4().hex[:12]
+        self._check_prices()
+        now = self._setting.clock.now()
+        header = RunHeader(run_id=run_id, team=self.name, goal=_goal_text(message), created=now, session=session)
+        state = State.new(self._wiring, run_id, self.budget)
+        state.seed, state.session = self.seed, session
+        log = self.journal.create(header, self._codec)
+        environment = self._environment(state, log, deps)
+
+        def first() -> Tick:
+            goal_envelope = Outbox(state, self._setting.clock).start(message, now)
+            return RunStarted(now, goal_envelope, self.seed, session)
+
+        return self._stream(_Opened(environment, log), first)
+
+    async def resume(
+        self, run_id: str, *, answers: Mapping[str, Answer] | None = None, deps: Any = None, fresh: bool = False
+    ) -> Run[Out]:
+        """Go on with a run that was cut, cancelled, failed or waits; nothing recorded is bought again.
+
+        Args:
+            run_id: The run.
+            answers: `Approve()`, `Reject(note)`, `Edit(message)` or text by the id of what is pending.
+            deps: As in `run`.
+            fresh: Ask the models anew after a failure that their replies caused.
+
+        Raises:
+            JournalError: there is no such run, somebody else holds it, or this team cannot read it.
+            RunError: as in `run`.
+            ConfigError: an answer to something that is not pending.
+        """
+        run = self.open_run(run_id)
+        if run.status == "done" or (run.status == "waiting" and not answers):
+            return run
+        async with self.resume_stream(run_id, answers=answers, deps=deps, fresh=fresh) as stream:
+            return await stream.result()
+
+    def resume_stream(
+        self, run_id: str, *, answers: Mapping[str, Answer] | None = None, deps: Any = None, fresh: bool = False
+    ) -> RunStream[Out]:
+        """`resume`, watched."""
+        self._check_prices()
+        log = self.journal.open(run_id, self._codec)
+        try:
+            state = self._folded(run_id, log.read())
+            given = self._answers(state, answers or {})
+            if state.goal is None:
+                raise JournalError(f"run {run_id!r}: found no goal recorded; it was cut before it began. Run the goal again.")
+            environment = self._environment(state, log, deps)
+        except BaseException:
+            log.close()
+            raise
+        return self._stream(_Opened(environment, log), lambda: RunResumed(self._setting.clock.now(), fresh, given))
+
+    def open_run(self, run_id: str) -> Run[Out]:
+        """A run as it stands in the journal, for looking only.
+
+        Raises:
+            UnknownRunError: there is none of that id.
+        """
+
+        def read() -> list[Tick]:
+            return [self._codec.decode(record.kind, record.body) for record in self.journal.records(run_id)]
+
+        return Run(self._folded(run_id, read()), read)
+
+    def _folded(self, run_id: str, ticks: list[Tick]) -> State:
+        try:
+            return fold(self._wiring, run_id, self.budget, ticks)
+        except (KeyError, StopIteration, AssertionError, AttributeError) as error:
+            raise JournalError(
+                f"run {run_id!r}: found records that this team cannot follow ({type(error).__name__}: {error}); expected the handlers that made them."
+                " Resume it with the team as it was, or run the goal again."
+            ) from error
+
+    def _answers(self, state: State, answers: Mapping[str, Answer]) -> tuple[Answered, ...]:
+        now = self._setting.clock.now()
+        for pending, answer in answers.items():
+            if pending not in state.pending:
+                raise ConfigError(f"resume: found an answer to {pending!r}; expected something pending. {did_you_mean(pending, state.pending)}")
+            if isinstance(answer, Edit):
+                handler = self._wiring.handlers[state.pending[pending].handler]
+                said = (*handler.spec.published.types, *handler.spec.published.fanned)
+                if not isinstance(answer.message, said):
+                    names = " or ".join(cls.__name__ for cls in said)
+                    raise ConfigError(f"resume: found Edit({type(answer.message).__name__}) for {handler.key}; expected {names}.")
+        return tuple(Answered(now, pending, answer) for pending, answer in answers.items())
+
+    def _environment(self, state: State, log: RunLog, deps: Any) -> Environment:
+        past = {role: self.journal.memories(role, state.session) for role in self.roles} if state.session else {}
+        if state.memories:  # what this very run remembered stands in its session already
+            past = {role: entries[: len(entries) - len(state.memories.get(role, ()))] for role, entries in past.items()}
+        folder = self._workspace or Path(tempfile.gettempdir()) / f"metagpt-{state.run_id}"
+        return Environment(state, log, self._setting, workspace=Workspace(folder), deps=deps, past=past)
+
+    def _stream(self, opened: _Opened, first: Callable[[], Tick]) -> RunStream[Out]:
+        environment = opened.environment
+
+        def finish() -> Run[Out]:
+            return Run(environment.state, opened.log.read, environment.failure)
+
+        return RunStream(environment, first, finish, opened.log.close)
+
+    def _message(self, goal: In | str) -> In:
+        if isinstance(goal, self.start):
+            return goal
+        fields = self.start.model_fields
+        if isinstance(goal, str) and len(fields) == 1 and next(iter(fields.values())).annotation is str:
+            return self.start(**{next(iter(fields)): goal})
+        raise ConfigError(f"team {self.name!r}: found {goal!r} to start with; expected a {self.start.__name__}. Make one, or pass text where it has a single str field.")
+
+    # models
+
+    def model_for(self, role: str, reference: str | None = None) -> Model:
+        """The model that answers a role, opened once per reference.
+
+        Raises:
+            ConfigError: there is none, or it cannot be opened.
+        """
+        wanted = reference or self._models.get(role) or self._team_model
+        if wanted is None:
+            raise ConfigError(f"role {role!r}: found no model; expected one of its own or the team's. Pass Team(model='openai:NAME'), model='embedded', or a ScriptedModel in tests.")
+        if not isinstance(wanted, str):
+            return wanted
+        if wanted not in self._opened:
+            self._opened[wanted] = open_model(wanted)
+        return self._opened[wanted]
+
+    def _check_prices(self) -> None:
+        if self.budget.usd is None:
+            return
+        for role in self.roles:
+            if self._models.get(role) is None and self._team_model is None:
+                continue
+            profile = self.model_for(role).profile
+            if profile.price is None:
+                raise ConfigError(
+                    f"role {role!r}: found model {profile.reference!r} without a known price under a budget of {self.budget.usd} USD; expected one."
+                    " Add it under [prices] in metagpt.toml, or bound tokens instead."
+                )
+
+    async def close(self) -> None:
+        """Close the models that this team opened."""
+        for model in self._opened.values():
+            await model.close()
+        self._opened.clear()
+
+    # pictures
+
+    @property
+    def graph(self) -> networkx.DiGraph[str]:
+        """Messages and handlers as a networkx digraph."""
+        return to_networkx(self._handlers, self.start, self.final)
+
+    def diagram(self, format: Literal["mermaid", "dot", "svg"] = "mermaid") -> str:  # noqa: A002 - the word users type
+        """The graph as text in that format."""
+        from metagpt.diagram import draw
+
+        return draw(self.graph, format)
+
+
+def _final_types(final: Any) -> tuple[type[Message], ...]:  # Any: a class, a union of classes or None
+    if final is None:
+        return ()
+    members = get_args(final) if get_origin(final) in (Union, types.UnionType) else (final,)
+    for member in members:
+        if not (isinstance(member, type) and issubclass(member, Message)):
+            raise ConfigError(f"Team(final=): found {member!r}; expected a Message class or a union of them.")
+    return tuple(members)
+
+
+def _goal_text(message: Message) -> str:
+    return message.text if isinstance(message, Goal) else message.model_dump_json()
+
+

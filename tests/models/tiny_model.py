@@ -1,0 +1,75 @@
+"""A tiny random Llama with a byte-level BPE tokenizer, saved as a model folder: what the tests of local models load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from metagpt.models.compact import ANSWER, CALL, CONTEXT, END
+
+CORPUS = [
+    'engineer.write_program {"goal": "sum the numbers of a list", "name": "total"}',
+    "def total(numbers):\n    return sum(numbers)\n",
+    "System: You are an engineer. User: write a program. Assistant: 0123456789 true false null",
+    "naïve café, 東京, привет, emoji 🙂 and so on",
+]
+
+
+def save_tiny_model(
+    folder: Path,
+    *,
+    card: str = "",
+    seed: int = 0,
+    window: int = 2048,
+    chat_template: str | None = None,
+    sliding_window: int | None = None,
+) -> Path:
+    """Save a model of some 60 thousand random parameters in `folder`; `card` is its README.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer()
+    if chat_template:
+        tokenizer.chat_template = chat_template
+    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    torch.manual_seed(seed)
+    if sliding_window is None:
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(tokenizer), max_position_embeddings=window, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+                initializer_range=0.25, **sizes,
+            )
+        )  # fmt: skip
+    else:
+        model = _sliding_model(len(tokenizer), window, sliding_window, tokenizer.eos_token_id, sizes)
+    model.save_pretrained(folder)
+    if card:
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return folder
+
+
+def _sliding_model(vocab_size: int, window: int, sliding_window: int, eos: int, sizes: dict[str, int]) -> torch.nn.Module:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    return MistralForCausalLM(
+        MistralConfig(
+            vocab_size=vocab_size, max_position_embeddings=window, sliding_window=sliding_window, eos_token_id=eos, bos_token_id=None,
+            initializer_range=0.25, **sizes,
+        )
+    )  # fmt: skip
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=[CALL, CONTEXT, ANSWER, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(CORPUS * 4, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=END)
