@@ -6,8 +6,10 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin, overload
+
+from typing_extensions import TypeAliasType
 
 from metagpt.errors import HandlerSignatureError
 from metagpt.message import Message
@@ -21,9 +23,9 @@ Reply = Message | Sequence[Message] | None
 A = TypeVar("A", bound=Message)
 B = TypeVar("B", bound=Message)
 C = TypeVar("C", bound=Message)
-A_in = TypeVar("A_in", contravariant=True)
-B_in = TypeVar("B_in", contravariant=True)
-C_in = TypeVar("C_in", contravariant=True)
+X = TypeVar("X")
+Y = TypeVar("Y")
+Z = TypeVar("Z")
 R = TypeVar("R")
 Out = TypeVar("Out", bound=Reply)
 
@@ -84,20 +86,16 @@ class _Subscription:
     retry: int | Retry | None
 
 
-class _One(Protocol[A_in]):
-    def __call__(self, method: Callable[[R, A_in], Coroutine[Any, Any, Out]], /) -> Callable[[R, A_in], Coroutine[Any, Any, Out]]: ...
+class _One(Protocol[X]):
+    def __call__(self, method: Callable[[R, X], Coroutine[Any, Any, Out]], /) -> Callable[[R, X], Coroutine[Any, Any, Out]]: ...
 
 
-class _Two(Protocol[A_in, B_in]):
-    def __call__(
-        self, method: Callable[[R, A_in, B_in], Coroutine[Any, Any, Out]], /
-    ) -> Callable[[R, A_in, B_in], Coroutine[Any, Any, Out]]: ...
+class _Two(Protocol[X, Y]):
+    def __call__(self, method: Callable[[R, X, Y], Coroutine[Any, Any, Out]], /) -> Callable[[R, X, Y], Coroutine[Any, Any, Out]]: ...
 
 
-class _Three(Protocol[A_in, B_in, C_in]):
-    def __call__(
-        self, method: Callable[[R, A_in, B_in, C_in], Coroutine[Any, Any, Out]], /
-    ) -> Callable[[R, A_in, B_in, C_in], Coroutine[Any, Any, Out]]: ...
+class _Three(Protocol[X, Y, Z]):
+    def __call__(self, method: Callable[[R, X, Y, Z], Coroutine[Any, Any, Out]], /) -> Callable[[R, X, Y, Z], Coroutine[Any, Any, Out]]: ...
 
 
 @overload
@@ -181,19 +179,18 @@ def on(
         retry: Further attempts after a failure: their number, or a policy.
 
     Raises:
-        HandlerSignatureError: an argument cannot be right whatever the method is. What depends on the method is
-            checked when its class is made.
+        HandlerSignatureError: `@on` stands without its brackets, or twice. Everything else is checked when the role's class is made.
     """
-    if not 1 <= len(heard) <= 3:
-        raise HandlerSignatureError(f"@on: found {len(heard)} types; expected one to three. Name the messages this handler hears.")
-    for label, value in (("limit", limit), ("concurrency", concurrency)):
-        if value is not None and value < 1:
-            raise HandlerSignatureError(f"@on: found {label}={value!r}; expected 1 or more. Leave it out for no {label}.")
-    subscription = _Subscription(
-        heard=heard, when=when, limit=limit, keep=keep, concurrency=concurrency, approve=approve, retry=retry
-    )
+    if len(heard) == 1 and inspect.isroutine(heard[0]):
+        name = getattr(heard[0], "__qualname__", repr(heard[0]))
+        raise HandlerSignatureError(f"{name}: found @on without a message; expected @on(SomeMessage). Name what the handler hears.")
+    subscription = _Subscription(heard=heard, when=when, limit=limit, keep=keep, concurrency=concurrency, approve=approve, retry=retry)
 
     def mark(method: Any) -> Any:
+        if hasattr(method, "__metagpt_on__"):
+            raise HandlerSignatureError(
+                f"{method.__qualname__}: found @on twice; expected it once. Write @on(A | B) for either message, @on(A, B) for one of each."
+            )
         method.__metagpt_on__ = subscription
         return method
 
@@ -202,6 +199,8 @@ def on(
 
 def handlers_of(cls: type) -> dict[str, HandlerSpec]:
     """The handlers of a role's class by name, inherited ones included.
+
+    A subclass overrides a handler with another one, or removes it with `name = None`.
 
     Raises:
         HandlerSignatureError: a handler that cannot be wired; the error names method, annotation and mend.
@@ -213,40 +212,94 @@ def handlers_of(cls: type) -> dict[str, HandlerSpec]:
             if subscription is not None:
                 specs[name] = _read(f"{cls.__name__}.{name}", name, value, subscription)
             elif name in specs:
-                specs.pop(name)  # overridden by something that is no handler
+                if value is not None:
+                    raise HandlerSignatureError(
+                        f"{cls.__name__}.{name}: found a handler overridden without @on; expected @on(...) here too. Repeat it, or write"
+                        f" `{name} = None` to remove the handler."
+                    )
+                del specs[name]
     return specs
 
 
 def _read(owner: str, name: str, method: Any, subscription: _Subscription) -> HandlerSpec:
+    if isinstance(method, staticmethod | classmethod):
+        raise HandlerSignatureError(f"{owner}: found a {type(method).__name__}; expected a method. Write `async def {name}(self, ...)`.")
     if not inspect.iscoroutinefunction(method):
-        raise HandlerSignatureError(f"{owner}: found a plain method; expected `async def`. Write `async def {name}(...)`.")
-    gather, slots = _heard(owner, subscription.heard)
-    names = [p.name for p in list(inspect.signature(method).parameters.values())[1:]]
-    if len(names) != len(slots):
         raise HandlerSignatureError(
-            f"{owner}: found {len(names)} parameter(s) {names!r} after self; @on names {len(slots)} type(s). Take one parameter for each."
+            f"{owner}: found no coroutine function; expected `async def` without `yield`. Write `async def {name}(...)`."
         )
+    gather, slots = _heard(owner, subscription.heard)
+    names = _parameters(owner, method, slots)
     hints = _hints(owner, method)
     for parameter, slot in zip(names, slots, strict=True):
         _check_parameter(owner, parameter, hints, slot, gather=gather)
     if "return" not in hints:
         raise HandlerSignatureError(
-            f"{owner}: found no return annotation; expected the message(s) it says. Write `-> SomeMessage`, or `-> None` if it says nothing."
+            f"{owner}: found no return annotation; expected the message(s) it says. Write `-> SomeMessage`, or `-> None` if it says"
+            " nothing."
         )
-    kind: Literal["one", "join", "gather"] = "gather" if gather else "join" if len(slots) > 1 else "one"
-    spec = HandlerSpec(
+    _check_keywords(owner, subscription, slots)
+    return HandlerSpec(
         name=name,
-        kind=kind,
+        kind="gather" if gather else "join" if len(slots) > 1 else "one",
         hears=slots,
         published=_published(owner, hints["return"]),
         method=method,
         when=subscription.when,
         limit=subscription.limit,
+        keep=_kept(owner, subscription.keep, slots),
         concurrency=subscription.concurrency,
         approve=subscription.approve,
         retry=subscription.retry,
     )
-    return replace(spec, keep=_kept(owner, subscription.keep, slots))
+
+
+def _parameters(owner: str, method: Any, slots: tuple[Slot, ...]) -> list[str]:
+    """Names of the parameters after self, one for each slot."""
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    if len(parameters) != len(slots):
+        raise HandlerSignatureError(
+            f"{owner}: found {len(parameters)} parameter(s) {[p.name for p in parameters]!r} after self; @on names {len(slots)} type(s)."
+            " Take one parameter for each."
+        )
+    for parameter in parameters:
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            raise HandlerSignatureError(
+                f"{owner}: found parameter `{parameter}`; expected one that is passed by position. Write `{parameter.name}` without a star."
+            )
+    return [parameter.name for parameter in parameters]
+
+
+def _check_keywords(owner: str, subscription: _Subscription, slots: tuple[Slot, ...]) -> None:
+    for label in ("limit", "concurrency"):
+        value = getattr(subscription, label)
+        if value is not None and not _is_count(value, 1):
+            raise HandlerSignatureError(
+                f"{owner}: found {label}={value!r}; expected a whole number, 1 or more. Leave it out for no {label}."
+            )
+    retry = subscription.retry
+    if retry is not None and not _is_count(retry, 0) and not hasattr(retry, "delay_s"):
+        raise HandlerSignatureError(
+            f"{owner}: found retry={retry!r}; expected a number, 0 or more, or a policy. Pass RetryPolicy(...)."
+        )
+    when = subscription.when
+    if when is None:
+        return
+    if not callable(when) or inspect.iscoroutinefunction(when):
+        raise HandlerSignatureError(f"{owner}: found when={when!r}; expected a plain function. Pass a lambda, or `def`.")
+    try:
+        inspect.signature(when).bind(*slots)
+    except TypeError as error:
+        raise HandlerSignatureError(
+            f"{owner}: found a when= that does not take {len(slots)} argument(s) ({error}); expected the handler's own parameters."
+            f" Write `lambda {', '.join('abc'[: len(slots)])}: ...`."
+        ) from error
+    except ValueError:
+        return  # built-in callables may have no signature to check
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _hints(owner: str, method: Any) -> dict[str, Any]:
@@ -254,14 +307,29 @@ def _hints(owner: str, method: Any) -> dict[str, Any]:
     closure = inspect.getclosurevars(method).nonlocals if method.__closure__ else {}
     try:
         return typing.get_type_hints(method, localns=closure)
-    except NameError as error:
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        name = getattr(error, "name", None) or str(error)
         raise HandlerSignatureError(
-            f"{owner}: found the annotation {error.name!r} as text that names nothing the module holds; expected a class that can be"
-            " looked up. Define message classes at module level, above the role, or drop `from __future__ import annotations`."
+            f"{owner}: found the annotation {name!r} as text that names nothing the module holds; expected a class that can be looked up."
+            " Define message classes at module level, above the role and outside `if TYPE_CHECKING`, or drop"
+            " `from __future__ import annotations`."
         ) from error
 
 
+def _members(form: Any) -> tuple[Any, ...]:  # Any: any annotation
+    """The alternatives of a union, through aliases; of anything else the thing itself."""
+    if isinstance(form, TypeAliasType):
+        return _members(form.__value__)
+    if get_origin(form) in (Union, types.UnionType):
+        return tuple(member for part in get_args(form) for member in _members(part))
+    return (form,)
+
+
 def _heard(owner: str, heard: tuple[object, ...]) -> tuple[bool, tuple[Slot, ...]]:
+    if not 1 <= len(heard) <= 3:
+        raise HandlerSignatureError(
+            f"{owner}: found {len(heard)} types in @on; expected one to three. Name the messages this handler hears."
+        )
     if len(heard) == 1 and get_origin(heard[0]) is list:
         return True, (_alternatives(owner, get_args(heard[0])[0], "@on(list[...])"),)
     slots = tuple(_alternatives(owner, item, "@on") for item in heard)
@@ -276,39 +344,43 @@ def _heard(owner: str, heard: tuple[object, ...]) -> tuple[bool, tuple[Slot, ...
 
 
 def _alternatives(owner: str, form: object, where: str) -> Slot:
-    members = get_args(form) if get_origin(form) in (Union, types.UnionType) else (form,)
+    members = _members(form)
     for member in members:
         if not (isinstance(member, type) and issubclass(member, Message)):
             raise HandlerSignatureError(
                 f"{owner}: found {_show(member)} in {where}; expected a Message class. Derive it from metagpt.Message."
             )
-    return tuple(members)
+    return members
 
 
 def _check_parameter(owner: str, parameter: str, hints: dict[str, Any], slot: Slot, *, gather: bool) -> None:
+    form = f"list[{_names(slot)}]" if gather else _names(slot)
     if parameter not in hints:
         raise HandlerSignatureError(
-            f"{owner}: found no annotation on parameter {parameter!r}; @on names {_names(slot)}. Write"
-            f" `{parameter}: {'list[' + _names(slot) + ']' if gather else _names(slot)}`."
+            f"{owner}: found no annotation on parameter {parameter!r}; @on names {form}. Write `{parameter}: {form}`."
         )
-    accepted = hints[parameter]
-    if gather:
-        if accepted in (Any, object, list):
-            return
-        if get_origin(accepted) is None or not issubclass(list, typing.cast("type", get_origin(accepted))):
-            raise HandlerSignatureError(
-                f"{owner}: found {parameter}: {_show(accepted)}; @on gathers list[{_names(slot)}]. Write `{parameter}: list[{_names(slot)}]`."
-            )
-        accepted = get_args(accepted)[0]
-    if accepted in (Any, object):
-        return
-    members = get_args(accepted) if get_origin(accepted) in (Union, types.UnionType) else (accepted,)
-    for heard in slot:
-        if not any(isinstance(member, type) and issubclass(heard, member) for member in members):
-            raise HandlerSignatureError(
-                f"{owner}: found {parameter}: {_show(hints[parameter])}; @on names {_names(slot)}, which it does not accept."
-                f" Make the two agree: `{parameter}: {_names(slot)}`."
-            )
+    if not (_accepts_list(hints[parameter], slot) if gather else _accepts(hints[parameter], slot)):
+        raise HandlerSignatureError(
+            f"{owner}: found {parameter}: {_show(hints[parameter])}, which does not accept all that @on names ({form})."
+            f" Make the two agree: `{parameter}: {form}`."
+        )
+
+
+def _accepts(form: Any, slot: Slot) -> bool:
+    members = _members(form)
+    if Any in members or object in members:
+        return True
+    return all(any(isinstance(member, type) and issubclass(heard, member) for member in members) for heard in slot)
+
+
+def _accepts_list(form: Any, slot: Slot) -> bool:
+    for member in _members(form):
+        origin = get_origin(member) or member
+        if member is Any or (isinstance(origin, type) and issubclass(list, origin)):
+            items = get_args(member)
+            if not items or _accepts(items[0], slot):
+                return True
+    return False
 
 
 def _kept(owner: str, keep: object, slots: tuple[Slot, ...]) -> int | None:
@@ -316,7 +388,7 @@ def _kept(owner: str, keep: object, slots: tuple[Slot, ...]) -> int | None:
         return None
     if len(slots) > 1:
         for index, slot in enumerate(slots):
-            if keep in slot:
+            if keep in slot or _members(keep) == slot:
                 return index
     raise HandlerSignatureError(
         f"{owner}: found keep={_show(keep)}; expected one of the joined types. Name one of {', '.join(map(_names, slots))} in a join."
@@ -324,32 +396,26 @@ def _kept(owner: str, keep: object, slots: tuple[Slot, ...]) -> int | None:
 
 
 def _published(owner: str, form: object) -> Published:
-    alternatives = get_args(form) if get_origin(form) in (Union, types.UnionType) else (form,)
     single: list[type[Message]] = []
     fanned: list[type[Message]] = []
-    several = False
-    for item in alternatives:
+    nothing = several = False
+    for item in _members(form):
         if item is None or item is type(None):
-            continue
-        if get_origin(item) is list:
+            nothing = True
+        elif get_origin(item) is list:
             fanned += _said(owner, get_args(item)[0])
         elif get_origin(item) is tuple:
             several = True
-            for part in get_args(item):
-                if part is not Ellipsis:
-                    single += _said(owner, part)
+            parts = [member for part in get_args(item) if part is not Ellipsis for member in _members(part)]
+            single += [cls for part in parts if part is not type(None) for cls in _said(owner, part)]
         else:
             single += _said(owner, item)
-    nothing = any(item is None or item is type(None) for item in alternatives)
     return Published(types=tuple(dict.fromkeys(single)), fanned=tuple(dict.fromkeys(fanned)), nothing=nothing, several=several)
 
 
-def _said(owner: str, form: object) -> list[type[Message]]:
-    members = get_args(form) if get_origin(form) in (Union, types.UnionType) else (form,)
-    said: list[type[Message]] = []
+def _said(owner: str, form: object) -> Slot:
+    members = _members(form)
     for member in members:
-        if member is type(None):
-            continue
         if member is Message:
             raise HandlerSignatureError(
                 f"{owner}: found `-> Message`, which says nothing of what is published; expected the message classes. Write"
@@ -360,8 +426,7 @@ def _said(owner: str, form: object) -> list[type[Message]]:
                 f"{owner}: found {_show(member)} in the return annotation; expected Message classes, a list or tuple of them, or None."
                 " Derive it from metagpt.Message."
             )
-        said.append(member)
-    return said
+    return members
 
 
 def _names(slot: Slot) -> str:

@@ -119,6 +119,10 @@ class Team(Generic[In, Out]):
         seed: int | None = None,
         call_retry: RetryPolicy | None = None,
     ) -> None:
+        self._keywords: dict[str, Any] = {
+            "start": start, "final": final, "success": success, "model": model, "models": models, "memory": memory, "budget": budget,
+            "policy": policy, "journal": journal, "workspace": workspace, "name": name, "clock": clock, "seed": seed, "call_retry": call_retry,
+        }  # fmt: skip
         self.name = name or "team"
         self.roles = {role.name: role for role in roles}
         self.start: type[In] = start
@@ -172,6 +176,17 @@ class Team(Generic[In, Out]):
             ConfigError: there is none of that name.
         """
         return cast("Team[Any, Any]", load_plugin("teams", name)(**keywords))
+
+    def with_(self, **keywords: Any) -> Team[In, Out]:  # Any: the keywords of the constructor
+        """The same roles as a team with other keywords: `team.with_(model="embedded", budget=Budget(usd=1))`.
+
+        Raises:
+            ConfigError: a keyword is none of `Team`'s.
+        """
+        for keyword in keywords:
+            if keyword not in self._keywords:
+                raise ConfigError(f"team.with_: found keyword {keyword!r}; expected one of Team's. {did_you_mean(keyword, self._keywords)}")
+        return cast("Team[In, Out]", Team(list(self.roles.values()), **{**self._keywords, **keywords}))
 
     # runs
 

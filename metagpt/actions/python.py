@@ -32,7 +32,7 @@ class PythonRun:
 def python_action(choice: SandboxChoice = "auto", *, limits: Limits = DEFAULT_LIMITS) -> FunctionAction:
     """Make the action `run_python` for one choice of sandbox, which is opened when the action is first performed."""
 
-    async def run_python(arguments: list[str], context: ActionContext, stdin: str = "") -> PythonRun:
+    async def run_python(arguments: list[str], context: ActionContext, stdin: str = "") -> PythonRun:  # noqa: D417 - the docstring is for the model, which does not see the context
         """Run Python in the workspace, without network, and report its exit status and output.
 
         Args:

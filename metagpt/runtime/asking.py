@@ -128,12 +128,18 @@ async def _answers(execution: Execution, request: ModelRequest, output: OutputTy
             return answers
         assert error is not None, "no answer without an error"
         reasks += 1
-        if reasks > REASKS:
+        if reasks > _most_reasks(execution, request):
             raise InvalidReplyError(
                 f"{request.call}: {error} Found in {reasks} answers in a row; expected {output.name}. Use a model that follows schemas, or a simpler type."
             ) from error
         turns = (ChatMessage("assistant", first.text), ChatMessage("user", reask_message(error)))
         request = replace(request, chat=(*request.chat, *turns))
+
+
+def _most_reasks(execution: Execution, request: ModelRequest) -> int:
+    """None for a model fine-tuned to calls: it does not read the chat, so it would not see the error."""
+    profile = execution.host.model_for(execution.role, request.options.model).profile
+    return 0 if profile.prompt_format == "compact" else REASKS
 
 
 def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[list[T], InvalidReplyError | None]:

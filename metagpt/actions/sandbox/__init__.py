@@ -9,9 +9,10 @@ Choices, from strong to none:
 
 - bubblewrap: namespaces of its own for files, processes, network and host name; a writable workspace at /workspace.
 - landlock: no installation and no namespaces. Files by Landlock, system calls by seccomp, both set by the child itself.
-  Weaker in four points: the program sees that outside files exist (not what is in them), gets no socket at all (not
-  even on loopback), can neither signal nor examine processes it did not start, and changes of mode, owner and times
-  of files are accepted without effect.
+  The walls are the same, the room inside is smaller: no sockets but pairs (not even on loopback), no shared semaphores
+  (`multiprocessing.Pool`), no sessions or process groups of its own, before Linux 6.12 no signals to its children;
+  changes of mode, owner and times of files are accepted without effect. And the program can tell that an outside file
+  exists, though not what is in it.
 - process: the limits alone, for code one would run by hand; never chosen unless it is named.
 """
 

@@ -87,7 +87,7 @@ def _started(launch: Launch, stdin: bytes) -> Iterator[tuple[subprocess.Popen[by
         stack.callback(os.close, status)
         os.set_blocking(status, False)
         try:
-            process = subprocess.Popen(  # noqa: S603 - starting programs is what this module is for; there is no shell
+            process = subprocess.Popen(
                 list(launch.argv(report)),
                 stdin=source,
                 stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ import importlib
 import keyword
 import random
 import re
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,9 @@ MODULES = (
     "word_measures",
     "dictionaries",
 )
+
+MAX_NUMBER = 2000
+"""Largest whole number given to a step when samples are made: some steps list or try that many."""
 
 
 @cache
@@ -69,8 +73,9 @@ class Step:
 
     def run(self, value: Any) -> Any:  # Any: programs take and give every type of the catalogue
         """The reference result; raises what the step's code raises, and OverflowError where things get huge."""
-        if isinstance(value, int) and abs(value) > 2000:
-            raise OverflowError(f"{self.primitive.id}: {value} is too large for an example; some steps would list so many numbers.")
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, int) and abs(number) > MAX_NUMBER for number in numbers):
+            raise OverflowError(f"{self.primitive.id}: {value!r:.80} is too large for an example; some steps would count so far.")
         result = _compiled(self)(value)
         if _is_huge(result) or (isinstance(result, list) and any(map(_is_huge, result))):
             raise OverflowError(f"{self.primitive.id}: the result is huge; an argument for examples gives a smaller one.")
@@ -102,9 +107,25 @@ def _compiled(step: Step) -> Callable[[Any], Any]:
 
 
 def random_step(primitive: Primitive, rng: random.Random) -> Step:
-    """The primitive with a random value in each slot."""
+    """The primitive with a random value in each slot: one of its choices, or another of their kind."""
     slots: Mapping[str, tuple[str, ...]] = primitive.slots
-    return Step(primitive, tuple((slot, rng.choice(values)) for slot, values in slots.items()))
+    return Step(primitive, tuple((slot, _slot_value(values, rng)) for slot, values in slots.items()))
+
+
+_TEXTS = ("cat", "dog", "the", "and", "red", "blue", "apple", "ing", "ed", "un", "th", "er", "Mr", "Bob", "total", "name", "x1", "tmp", "key", "sun", "tree")
+
+
+def _slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
+    """Half of the time a choice; else a number within their range, or another short quoted text."""
+    if rng.random() < 0.5:
+        return rng.choice(choices)
+    if all(choice.isdigit() for choice in choices):
+        numbers = sorted(map(int, choices))
+        high = rng.choice([number for number in numbers if number > numbers[0]] or numbers)
+        return str(rng.randint(numbers[0], high))
+    if all(choice.startswith('"') for choice in choices):
+        return f'"{rng.choice((rng.choice(string.ascii_lowercase), rng.choice(_TEXTS), rng.choice(string.ascii_letters), rng.choice("*#-_+@/:!?.")))}"'
+    return rng.choice(choices)
 
 
 def accepts(takes: str, gives: str) -> bool:

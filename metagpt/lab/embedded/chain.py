@@ -27,6 +27,8 @@ ARGUMENTS = {
     "dict[str, str]": "mapping",
 }
 """The argument's name in a signature where the goal asks for no other."""
+SCALARS = ("int", "float")
+"""People seldom ask to go on from a single number: such chains are made less often."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ def random_chain(rng: random.Random, length: int) -> Chain:
         primitive = rng.choice(load_primitives())
         steps = [random_step(primitive, rng)]
         while len(steps) < length and not steps[-1].primitive.last_only:
+            if steps[-1].primitive.gives in SCALARS and rng.random() < 0.7:
+                break
             following = _following(steps[-1].primitive.gives)
             if not following:
                 break

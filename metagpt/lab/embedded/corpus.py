@@ -88,15 +88,13 @@ def ask(chain: Chain, rng: random.Random, *, side: Side = "training", with_examp
     if with_examples is None:
         with_examples = rng.random() < 0.25
     pairs = _pairs(chain, rng) if with_examples else ()
-    keep = tuple(word for word in (request.name, request.argument) if word)
-    goal = add_talk(request.goal, rng)
+    literals = [word for literal in request.literals for word in literal.split(" ")]
+    keep = tuple(word for word in (request.name, request.argument, *literals) if word)
+    goal = roughen(add_talk(request.goal, chain.gives, rng), rng, keep)
     if pairs:
-        stem = goal if goal[-1] in ".?!:" else goal + rng.choice((".", ",", ".", ""))
-        goal = roughen(stem, rng, keep)
         text = example_text(pairs, request.name, rng)
-        goal = (goal.rstrip(".") if text.startswith(" (") else goal) + text
-    else:
-        goal = roughen(goal, rng, keep)
+        stem = goal.rstrip(".") if text.startswith(" (") or rng.random() < 0.3 else goal
+        goal = stem + ("" if stem[-1] in ".?!:" or text.startswith((" (", "\n")) else rng.choice((".", ",", ".", ""))) + text
     return Asked(goal, chain, request.name, request.argument, pairs)
 
 

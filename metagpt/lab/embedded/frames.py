@@ -6,7 +6,7 @@ phrase of the result that names the input; `{that}` the same with a pronoun for 
 function's name and `{head}` a whole `def` line.
 """
 
-__all__ = ["AFTERWORDS", "ARGUMENT_NAMES", "DEFINITE", "DIALECT", "FRAMES", "INPUTS", "JOINS", "OPENERS", "RESTS", "RETURNS"]
+__all__ = ["AFTERWORDS", "ARGUMENT_NAMES", "DEFINITE", "DIALECT", "FRAMES", "INPUTS", "JOINS", "OPENERS", "RESTS", "RESULT_NOTES", "RETURNS"]
 
 FRAMES: tuple[str, ...] = (
     # terse and imperative
@@ -299,36 +299,43 @@ NAMED_FRAMES: tuple[str, ...] = (
 """Frames that ask for a name, some for the argument's name too."""
 
 INPUTS: dict[str, tuple[str, ...]] = {
-    "int": ("a number", "an integer", "a whole number", "an int", "a positive integer", "one number", "some number", "a given number", "a number n", "an integer n", "the number"),
-    "float": ("a number", "a decimal number", "a float", "a decimal", "a price", "a real number", "some number", "a value", "a measurement"),
+    "int": ("n", "a year", "a count", "a non-negative integer", "an amount in whole pounds", "a natural number", "my number", "a number", "an integer", "a whole number", "an int", "a positive integer", "one number", "some number", "a given number", "a number n", "an integer n", "the number"),
+    "float": ("an amount", "a temperature", "a length", "a distance", "a weight", "a number", "an amount of money", "a decimal number", "a float", "a decimal", "a price", "a real number", "some number", "a value", "a measurement"),
     "str": (
         "a string", "a string", "a text", "some text", "a sentence", "a piece of text", "a line of text", "the given string", "a given text", "an input string", "a string s",
         "any string", "the text", "a paragraph", "a message", "my text", "a phrase", "a document", "user input", "a bit of text", "a str",
+        "a word", "a name", "a title", "a product name", "an email", "a line from a file", "a user's message", "a log line", "a tweet", "a comment", "a book title", "a code", "text", "a line", "the sentence", "a headline", "an input text", "a label",
     ),
     "list[int]": (
         "a list of integers", "a list of integers", "a list of numbers", "a list of numbers", "a list of ints", "some integers", "some numbers", "an array of integers", "an array of numbers",
         "an array of ints", "a bunch of numbers", "a list of whole numbers", "a sequence of integers", "a number list", "an integer list", "my numbers", "the given numbers",
         "a list", "several numbers", "a series of numbers", "a collection of integers", "a set of scores", "a list of ages", "a list of scores", "a couple of integers", "an int array",
+        "a list of daily sales", "daily sales in whole pounds", "exam marks", "my exam marks", "a list of marks", "a list of house numbers", "a list of step counts", "the number of visitors per day", "a list of years", "the ages of my friends", "a list of points", "dice rolls", "the number list", "a python list of integers", "a list (of ints)", "a list of temperatures", "the scores of a game", "numbers", "integers", "a few integers",
     ),
     "list[float]": (
         "a list of numbers", "a list of numbers", "a list of floats", "a list of decimals", "some numbers", "some measurements", "a list of prices", "a list of temperatures", "an array of floats",
         "an array of numbers", "a list of decimal numbers", "a series of readings", "my readings", "a bunch of numbers", "a list of real numbers", "a list of values", "the values", "a sample of values",
+        "a list of amounts", "my expenses", "the prices in a shop", "daily temperatures", "a list of weights in kilos", "a list of heights", "rainfall figures", "a list of distances", "exchange rates", "a list of prices in euros", "lap times in seconds", "bills", "numbers",
     ),
     "list[str]": (
         "a list of words", "a list of words", "a list of strings", "a list of strings", "some words", "some strings", "a list of names", "some names", "an array of strings", "an array of words",
         "my shopping list", "a word list", "a bunch of strings", "the given words", "a list of texts", "several words", "a collection of strings", "a string list", "a list of titles", "a list of cities",
+        "guests' names", "the names of my guests", "a list of countries", "product names", "file names", "a list of file names", "a list of tags", "email subjects", "lines of a log", "a list of animals", "the names of the students", "ingredients", "a list of song titles", "words", "strings", "user names", "a python list of strings", "a list of fruits",
     ),
     "list[list[int]]": (
         "a matrix", "a table of numbers", "a list of lists of integers", "a list of lists", "rows of numbers", "a grid of numbers", "a 2d list", "a two-dimensional list", "a nested list of integers",
         "a matrix of integers", "a 2d array", "a list of rows", "some rows of numbers", "a grid", "nested lists of numbers",
+        "a table given as a list of rows", "a list of lists of ints", "a matrix given as a list of rows", "the rows of a spreadsheet", "a board of numbers", "a 2d grid of ints",
     ),
     "dict[str, int]": (
         "a dictionary of counts", "a dict of counts", "a dictionary from names to numbers", "a dict mapping strings to ints", "a dictionary with integer values", "a dictionary of scores",
         "a mapping from words to counts", "a dict", "a dictionary", "a dictionary of names and scores", "a table of stock counts", "my score table", "a dict of numbers", "a price dictionary",
+        "a dictionary from student name to mark", "my stock dictionary", "a dict from product to how many are left", "exam marks by student", "a dictionary from item to price", "a dict with votes per candidate", "a dictionary of name to age", "the points of each team", "word counts", "a dict of sales per shop", "ages by name",
     ),
     "dict[str, str]": (
         "a dictionary of strings", "a dict mapping strings to strings", "a dictionary", "a dict", "a mapping of names to cities", "a dictionary with text values", "a string-to-string dictionary",
         "a lookup table of strings", "a mapping from strings to strings", "a dict of strings", "my settings dictionary", "a phrase book",
+        "a dictionary from country to capital", "a dict of names and phone numbers", "a dictionary of nicknames", "a dictionary from word to translation", "a dict of user name to email",
     ),
 }
 """What people call an argument of each type."""
@@ -379,6 +386,8 @@ OPENERS: tuple[str, ...] = (
     "for my homework: ", "this is for a class. ", "i'm new to python. ", "i am a teacher. ", "i'm a beginner, so keep it simple. ", "as a student, i ask: ", "i run a small shop. ",
     "for a data cleanup job: ", "i'm preparing a report. ", "i'm writing a small game tool. ", "my boss asked for this. ", "it's for a spreadsheet. ", "i keep doing this by hand. ",
     "we do this every week. ", "as part of a bigger program: ", "for a puzzle: ", "interview question: ", "i'm cleaning up some files. ", "my daughter is learning python. ",
+    "i run a small bakery. ", "i'm organising a party. ", "i work in a library. ", "i keep a diary of numbers. ", "i am a nurse and do this daily. ", "i teach maths. ", "we run a sports club. ",
+    "hi! could you help me? ", "hello there, i have a small request. ", "pls ", "ok, ", "here's what i need: ", "this may be easy, but ", "i've been stuck on this: ", "i have a question. ",
 )
 """Talk before the request that changes nothing."""
 
@@ -388,6 +397,22 @@ AFTERWORDS: tuple[str, ...] = (
     " the input can be long.", " plain python only.", " with type hints please.", " i'm on python 3.11.", " nothing fancy.", " this is urgent!", " return it.", " and return the result",
 )
 """Talk after the request that changes nothing."""
+
+RESULT_NOTES: dict[str, tuple[str, ...]] = {
+    "int": (" as an int", " as an integer", ". return an int.", ". the result is a number.", ", as a whole number", ". just the number please."),
+    "float": (" as a float", ". return a float.", ". the result is a number.", ". just the number please."),
+    "str": (" as a string", ". return a string.", " as text", ". the result is a string.", ", as one string"),
+    "bool": (". return a bool.", " (true or false)", ". True or False.", ". i need a yes/no answer.", "; return True or False", " as a boolean", ". a boolean is fine."),
+    "list[int]": (" as a list", ". return a list.", ", as a list of ints", ". the result is a list.", " in a list", ". return them as a list of integers"),
+    "list[float]": (" as a list", ". return a list.", " as a list of floats", " in a list"),
+    "list[str]": (" as a list", ". return a list.", " as a list of strings", ". return them as a list.", " in a list"),
+    "list[list[int]]": (" as a list of lists", ". return a list of lists.", " as a nested list"),
+    "dict[str, int]": (" as a dictionary", ". return a dict.", ". a dictionary would be perfect.", " in a dict", ". the result is a dictionary."),
+    "dict[str, str]": (" as a dictionary", ". return a dict.", ". a dictionary would be perfect.", " in a dict"),
+    "list[tuple[str, int]]": (" as a list of pairs", ". return a list of tuples.", " as pairs"),
+    "list[bool]": (" as a list of booleans", ". return a list of bools."),
+}
+"""Talk about the type of the result."""
 
 ARGUMENT_NAMES: dict[str, tuple[str, ...]] = {
     "int": ("n", "num", "number", "value", "x", "k"),

@@ -3,15 +3,17 @@
 import random
 import re
 
-from metagpt.lab.embedded.frames import AFTERWORDS, DIALECT, OPENERS
+from metagpt.lab.embedded.frames import AFTERWORDS, DIALECT, OPENERS, RESULT_NOTES
 
 __all__ = ["add_talk", "roughen"]
 
 _QUOTED = re.compile(r"('[^']*'|\"[^\"]*\"|`[^`]*`)")
 
 
-def add_talk(goal: str, rng: random.Random) -> str:
-    """Sometimes a sentence before or after that asks for nothing."""
+def add_talk(goal: str, gives: str, rng: random.Random) -> str:
+    """Sometimes a sentence before or after that asks for nothing more, or names the type of the result."""
+    if rng.random() < 0.06:
+        goal = goal.rstrip(".") + rng.choice(RESULT_NOTES[gives])
     if rng.random() < 0.08:
         goal = rng.choice(OPENERS) + goal
     if rng.random() < 0.1:

@@ -29,6 +29,8 @@ class Request:
     goal: str
     name: str = ""
     argument: str = ""
+    literals: tuple[str, ...] = ()
+    """Words of the goal that stand for themselves, quoted or not: they must not be misspelt."""
 
 
 @dataclass
@@ -38,11 +40,13 @@ class Speaker:
     rng: random.Random
     side: Side = "training"
     held_used: bool = field(default=False, init=False)
+    _spoken: dict[str, str] = field(default_factory=dict, init=False)
 
     def request(self, chain: Chain) -> Request:
         """One goal for the chain, of the side asked for."""
         for _ in range(400):
             self.held_used = False
+            self._spoken = {}
             try:
                 found = self._try(chain)
             except UnsayableError:
@@ -54,7 +58,7 @@ class Speaker:
     def _try(self, chain: Chain) -> Request:
         rng = self.rng
         if len(chain.steps) > 1 and rng.random() < 0.08 and self.side != "frames":
-            return Request(self._numbered(chain))
+            return Request(self._numbered(chain), literals=tuple(self._spoken.values()))
         steps, tail = self._with_rule(chain)
         named = rng.random() < 0.12
         frame = self._pick_frame(frames.NAMED_FRAMES if named else frames.FRAMES)
@@ -64,7 +68,7 @@ class Speaker:
         goal = self._fill(frame, steps, chain)
         typed = argument if rng.random() < 0.6 else f"{argument}: {chain.takes}"
         goal = goal.replace("{fn}", name).replace("{arg}", typed)
-        return Request(self._attach(goal, tail), name, argument if told else "")
+        return Request(self._attach(goal, tail), name, argument if told else "", tuple(self._spoken.values()))
 
     # Wordings of one step
 
@@ -74,11 +78,19 @@ class Speaker:
         held = [text for text in options if is_held_wording(step.primitive.id, text)]
         if self.side == "wordings" and held and self.rng.random() < 0.8:
             self.held_used = True
-            return step.fill(self.rng.choice(held))
+            return self._said(step, self.rng.choice(held))
         kept = [text for text in options if text not in held]
         if not kept:
             raise UnsayableError(step.primitive.id)
-        return step.fill(self.rng.choice(kept))
+        return self._said(step, self.rng.choice(kept))
+
+    def _said(self, step: Step, wording: str) -> str:
+        """The wording with its slots as people write them: `three` for 3, 'a', a or the letter a for "a"."""
+        for slot, value in step.values:
+            if value not in self._spoken:
+                self._spoken[value] = _spoken_value(value, self.rng)
+            wording = wording.replace("{" + slot + "}", self._spoken[value])
+        return wording
 
     def _pick_frame(self, options: Sequence[str]) -> str:
         want_held = self.side == "frames"
@@ -213,6 +225,28 @@ def _needed(text: str | None) -> str:
     if text is None:
         raise UnsayableError("form")
     return text
+
+
+_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def _spoken_value(value: str, rng: random.Random) -> str:
+    if value.isdigit():
+        return _NUMBER_WORDS[int(value)] if int(value) < len(_NUMBER_WORDS) and rng.random() < 0.2 else value
+    if not value.startswith('"'):
+        return value
+    inner = value[1:-1]
+    style = rng.random()
+    if style < 0.45 or "'" in inner or "`" in inner:
+        return value
+    if style < 0.75:
+        return f"'{inner}'"
+    if style < 0.8:
+        return f"`{inner}`"
+    if not inner.isalpha():
+        return value
+    kind = "the letter" if len(inner) == 1 else "the text" if rng.random() < 0.5 else "the word"
+    return f"{kind} {inner}" if style < 0.9 else inner
 
 
 _OBJECT = re.compile(r"\b(them|the list|the text|the string|the number|the dictionary|the dict|the matrix|the table)\b")

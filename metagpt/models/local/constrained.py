@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 200
 
 
 class Grammars:
-    """The compiled schemas of one tokenizer: each is compiled once and copied for every row."""
+    """The compiled schemas of one tokenizer: each is compiled once."""
 
     def __init__(self, owner: str, tokenizer: Any, *, num_logits: int, end_tokens: Sequence[int]) -> None:  # Any: no typed base
         self._owner = owner
@@ -33,7 +33,7 @@ class Grammars:
         self._compiled: dict[str, LLMatcher] = {}
 
     def matcher(self, schema: JsonSchema) -> LLMatcher:
-        """A fresh matcher of the schema.
+        """The matcher of the schema, at its beginning; who consumes tokens with it copies it first.
 
         Raises:
             ModelUnavailableError: the schema or the tokenizer cannot be decoded under.
@@ -43,7 +43,7 @@ class Grammars:
             if len(self._compiled) >= _MAX_CACHED:
                 del self._compiled[next(iter(self._compiled))]
             self._compiled[text] = self._compile(text)
-        return self._compiled[text].deep_copy()
+        return self._compiled[text]
 
     def _compile(self, schema: str) -> LLMatcher:
         try:

@@ -1,0 +1,7 @@
+"""What is known of a program from running it: its tests, its behaviour on inputs, and which of several to trust."""
+
+from metagpt.behaviour.choosing import Choice, choose
+from metagpt.behaviour.properties import PROPERTIES, holds
+from metagpt.behaviour.running import Outcome, TestReport, observe, run_tests
+
+__all__ = ["PROPERTIES", "Choice", "Outcome", "TestReport", "choose", "holds", "observe", "run_tests"]

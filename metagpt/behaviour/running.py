@@ -1,0 +1,124 @@
+"""Programs run in the sandbox: on inputs, or against their tests."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from metagpt.actions.confinement import write_confined
+from metagpt.actions.sandbox import Limits, Sandbox, SandboxResult
+
+__all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "run_tests"]
+
+PROGRAM_LIMITS = Limits(cpu_s=5, wall_s=10)
+"""For a small program on a handful of inputs, or its tests."""
+
+_RUNNER = "_metagpt_runner.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a call came to: a plain value, or an error."""
+
+    value: Any = None  # Any: a JSON value
+    error: str = ""
+
+    def same_as(self, value: Any) -> bool:
+        """Whether the call gave this value; floats may differ in the last digits."""
+        return not self.error and same_value(self.value, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReport:
+    """What came of running tests."""
+
+    __test__ = False  # no test class, whatever its name begins with
+
+    tests: int
+    """How many ran."""
+    failures: tuple[str, ...] = ()
+    """`test: problem` for each that failed."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether tests ran and none failed."""
+        return self.tests > 0 and not self.failures
+
+
+def same_value(first: Any, second: Any) -> bool:
+    """Equal as JSON values; bool is no int, and floats are compared to nine digits."""
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        return abs(first - second) <= 1e-9 * max(1.0, abs(first), abs(second))
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return len(first) == len(second) and all(map(same_value, first, second))
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {str(k) for k in first} == {str(k) for k in second} and all(
+            same_value(value, {str(k): v for k, v in second.items()}[str(key)]) for key, value in first.items()
+        )
+    return type(first) is type(second) and first == second
+
+
+async def observe(
+    sandbox: Sandbox, files: Mapping[str, str], *, file: str, function: str, inputs: Sequence[Sequence[Any]], limits: Limits = PROGRAM_LIMITS
+) -> list[Outcome]:
+    """Call a program's function once per input, in one process.
+
+    Args:
+        sandbox: Where it runs.
+        files: The program, text by relative path.
+        file: The one that holds the function.
+        function: Its name.
+        inputs: Positional arguments of each call, JSON values.
+        limits: Of all calls together.
+
+    Returns:
+        One outcome per input; when the process died, the same error for each.
+    """
+    job = {"kind": "calls", "file": file, "function": function, "inputs": [list(each) for each in inputs]}
+    outcomes, error = await _run(sandbox, files, job, limits)
+    if error or len(outcomes) != len(inputs):
+        return [Outcome(error=error or "the program's report is incomplete") for _ in inputs]
+    return [Outcome(value=each.get("value"), error=str(each.get("error", ""))) for each in outcomes]
+
+
+async def run_tests(sandbox: Sandbox, files: Mapping[str, str], *, tests: Sequence[str], limits: Limits = PROGRAM_LIMITS) -> TestReport:
+    """Run the `test…` functions of the named files; they import the program by its module name."""
+    outcomes, error = await _run(sandbox, files, {"kind": "tests", "tests": list(tests)}, limits)
+    if error:
+        return TestReport(tests=1, failures=(f"{', '.join(tests)}: {error}",))
+    failures = tuple(f"{each.get('test')}: {each['error']}" for each in outcomes if each.get("error"))
+    return TestReport(tests=len(outcomes), failures=failures)
+
+
+async def _run(sandbox: Sandbox, files: Mapping[str, str], job: Mapping[str, Any], limits: Limits) -> tuple[list[dict[str, Any]], str]:
+    """The runner's outcomes, or why there are none."""
+    nonce = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="metagpt-program-") as folder:
+        for path, text in files.items():
+            write_confined(Path(folder), path, text.encode())
+        write_confined(Path(folder), _RUNNER, resources.files("metagpt.behaviour").joinpath("runner.py").read_bytes())
+        request = json.dumps({**job, "nonce": nonce}).encode()
+        result = await sandbox.run([sys.executable, "-I", _RUNNER], workspace=Path(folder), stdin=request, limits=limits)
+    return _report(result, nonce)
+
+
+def _report(result: SandboxResult, nonce: str) -> tuple[list[dict[str, Any]], str]:
+    if result.killed_by is not None:
+        return [], f"stopped by the {result.killed_by} limit"
+    try:
+        report = json.loads(result.stdout)
+    except ValueError:
+        last = result.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no report"]
+        return [], f"ended with status {result.exit_status}: {last[0][:300]}"
+    if not isinstance(report, dict) or report.get("nonce") != nonce or not isinstance(report.get("outcomes"), list):
+        return [], "the report is not the runner's"
+    return [each for each in report["outcomes"] if isinstance(each, dict)], ""

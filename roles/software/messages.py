@@ -1,0 +1,114 @@
+"""What the software team says to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metagpt import Message
+
+__all__ = ["Candidates", "Checks", "ChecksFailed", "Declined", "Delivery", "Example", "Program", "Requirements", "Specification"]
+
+Example = tuple[Any, Any]  # Any: JSON values
+"""An argument and its result; for a function of several parameters, the list of its arguments and the result."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Specification(_Part):
+    """One reading of a goal: what a model answers to `product_manager.specify`."""
+
+    in_scope: bool
+    """Whether the goal asks for a program that this team can write."""
+    signature: str = ""
+    """`count_vowels(text: str) -> int`; empty for an application started by a command."""
+    summary: str = ""
+    """What the program does, step by step."""
+    examples: list[Example] = Field(default_factory=list)
+    """Acceptance examples."""
+
+
+class Reading(_Part):
+    """A specification that can be worked on."""
+
+    specification: Specification
+    votes: int = 1
+    """How many of the model's candidates said the same."""
+    given: list[Example] = Field(default_factory=list)
+    """Those of its examples that stand in the goal itself."""
+
+
+class Requirements(Message):
+    """The goal, understood: one reading of it, or several to choose from by their behaviour."""
+
+    goal: str
+    readings: list[Reading]
+    """The likeliest first."""
+    drawn: int
+    """Candidates drawn, those that led to no reading included."""
+
+
+class Declined(Message):
+    """The goal is none for this team and model."""
+
+    reason: str
+    ways_out: list[str]
+
+
+class Program(_Part):
+    """A program: one file or more."""
+
+    reading: int
+    """Which of the readings it was written for."""
+    files: dict[str, str]
+    """Text by relative path."""
+    entry: str
+    """The file to start with."""
+
+
+class Candidates(Message):
+    """Programs that are to be judged, one for each reading."""
+
+    requirements: Requirements
+    programs: list[Program]
+    repairs: int = 0
+    """How often the program was sent back so far."""
+
+
+class Checks(Message):
+    """Tests, written without seeing a program."""
+
+    inputs: list[Any] = Field(default_factory=list)
+    """Arguments to try: what each comes to is not said."""
+    properties: list[str] = Field(default_factory=list)
+    """What holds of every argument and its result, by name."""
+    cases: list[Example] = Field(default_factory=list)
+    """Arguments with the results that the requirements call for."""
+    source: str = ""
+    """A Python test file of `test_…` functions, for what examples cannot say."""
+
+
+class ChecksFailed(Message):
+    """A program that does not do what it must, to be repaired."""
+
+    requirements: Requirements
+    program: Program
+    failures: list[str]
+    repairs: int
+    """How often it was sent back, this time included."""
+
+
+class Delivery(Message):
+    """A program in the run's workspace, with what is known of it."""
+
+    program: Program
+    signature: str
+    passed: bool
+    """Whether its tests ran in the sandbox and passed, on evidence strong enough to say so."""
+    evidence: str
+    """What speaks for it, in words."""
+    tests: int
+    failures: list[str]
