@@ -185,7 +185,7 @@ ROW = Row(
         "autogen": Contender(measure=autogen, what="two RoutedAgents publishing a pydantic message to each other's topic"),
         "langgraph": Contender(measure=langgraph, what="two nodes and conditional edges, a superstep a hop, no checkpointer", share=0.2),
         "llamaindex": Contender(measure=llamaindex, what="two steps of a workflow, an event a hop", share=0.2),
-        "agno": Contender(measure=agno, what="a chain of workflow steps with one function: no bus, no routing, no cycle", share=0.1, counts=False),
+        "agno": Contender(measure=agno, what="a chain of workflow steps: no bus, no routing, no cycle", share=0.1, counts=False),
     },
     left_out={},
 )

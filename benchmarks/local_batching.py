@@ -1,9 +1,12 @@
-"""Eight requests of a local model at once, one by one, and by plain `generate`: tokens per second.
+"""Eight requests of a local model at once, one by one, and by plain `generate`; sixteen candidates of one request.
 
-    python benchmarks/local_batching.py [--model FOLDER] [--tokens 40] [--threads 2]
+    python benchmarks/local_batching.py [--model FOLDER] [--tokens 40] [--threads 1]
 
 Without --model, a random Llama of 7 million parameters is made: speed does not depend on what the weights say.
 """
+
+# mypy: disallow-untyped-calls=False
+# (transformers leaves some constructors unannotated)
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def main() -> None:
         folder = arguments.model or _random_model(Path(scratch))
         tokens = arguments.tokens
         rows = asyncio.run(_ours(folder, tokens))
-        rows.append(_generate(folder, tokens))
+        rows += _generate(folder, tokens)
     print(f"{folder.name}: {tokens} tokens an answer, {torch.get_num_threads()} threads of {os.cpu_count()}, torch {torch.__version__}")
     print(f"{'':44}{'seconds':>10}{'tokens/s':>10}")
     for name, seconds, num_tokens in rows:
@@ -61,8 +64,8 @@ async def _ours(folder: Path, tokens: int) -> list[tuple[str, float, int]]:
     rows.append((f"metagpt, {NUM_REQUESTS} requests at once", time.perf_counter() - started, sum(spent)))
     many = _request(0, tokens, n=NUM_CANDIDATES, temperature=0.8)
     started = time.perf_counter()
-    rows.append((f"metagpt, 1 request, {NUM_CANDIDATES} candidates", -started, await _ask(model, many)))
-    rows[-1] = (rows[-1][0], time.perf_counter() - started, rows[-1][2])
+    spent_many = await _ask(model, many)
+    rows.append((f"metagpt, 1 request, {NUM_CANDIDATES} candidates", time.perf_counter() - started, spent_many))
     bound = ModelRequest(call=many.call, chat=many.chat, options=many.options, schema=PERSON)
     await _ask(model, bound)  # compiles the schema
     started = time.perf_counter()
@@ -80,19 +83,27 @@ async def _ask(model: LocalModel, request: ModelRequest) -> int:
     return 0
 
 
-def _generate(folder: Path, tokens: int) -> tuple[str, float, int]:
+def _generate(folder: Path, tokens: int) -> list[tuple[str, float, int]]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    prompts = [tokenizer(f"User: {_request(number, tokens).chat[0].text}\n\nAssistant:", return_tensors="pt") for number in range(NUM_REQUESTS)]
+    texts = [f"User: {_request(number, tokens).chat[0].text}\n\nAssistant:" for number in range(NUM_REQUESTS)]
+    prompts = [tokenizer(text, return_tensors="pt") for text in texts]
+    tokenizer.pad_token, tokenizer.padding_side = tokenizer.eos_token, "left"
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
 
-    def one_by_one() -> int:
-        return sum(
-            model.generate(**prompt, max_new_tokens=tokens, do_sample=False).shape[1] - prompt["input_ids"].shape[1] for prompt in prompts
-        )
+    def new_tokens(inputs: dict[str, torch.Tensor], **options: object) -> int:
+        output = model.generate(**inputs, max_new_tokens=tokens, pad_token_id=tokenizer.eos_token_id, **options)
+        return int((output.shape[1] - inputs["input_ids"].shape[1]) * output.shape[0])
 
-    one_by_one()
-    seconds, num_tokens = _timed(one_by_one)
-    return (f"transformers generate, {NUM_REQUESTS} one by one", seconds, num_tokens)
+    works: dict[str, Callable[[], int]] = {
+        f"generate, {NUM_REQUESTS} one by one": lambda: sum(new_tokens(prompt, do_sample=False) for prompt in prompts),
+        f"generate, one padded batch of {NUM_REQUESTS}": lambda: new_tokens(batch, do_sample=False),
+        f"generate, 1 prompt, {NUM_CANDIDATES} sequences": lambda: new_tokens(
+            prompts[0], do_sample=True, temperature=0.8, num_return_sequences=NUM_CANDIDATES
+        ),
+    }
+    new_tokens(prompts[0], do_sample=False)  # warms up
+    return [(name, *_timed(work)) for name, work in works.items()]
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:
@@ -135,7 +146,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a model folder; without it a random one is made")
     parser.add_argument("--tokens", type=int, default=40, help="most tokens of one answer")
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch; a small model gains from more only on an idle machine")
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Contender", "Figure", "Figures", "Row", "measured", "measured_async", "rss_bytes", "run_script"]
+__all__ = ["Contender", "Figure", "Figures", "Row", "measured", "measured_async", "run_script"]
 
 Figures = dict[str, float]
 
@@ -32,7 +32,7 @@ class Figure:
     aim: float | None = None
     """What ours is to reach at most, in `unit`; None: it is only told."""
     times_floor: bool = False
-    """`aim` is a multiple of the floor, not of the unit."""
+    """Whether `aim` is a multiple of the floor instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +85,6 @@ def measured_async(work: Callable[[int], Awaitable[object]], size: int, *, warm_
         return {"cpu": (time.process_time() - cpu) / each, "wall": (time.perf_counter() - wall) / each}
 
     return asyncio.run(main())
-
-
-def rss_bytes() -> float:
-    """Memory of this process that is resident now; where the system does not say, its peak."""
-    try:
-        with open("/proc/self/statm") as statm:
-            import resource
-
-            return float(statm.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return float(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def run_script(row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from metagpt.actions.interface import Action, ActionContext, action
 from metagpt.errors import MetaGPTError
+from metagpt.handler import on
 from metagpt.journal.in_memory import InMemoryJournal
 from metagpt.journal.interface import Journal
 from metagpt.journal.sqlite import SqliteJournal
@@ -10,7 +11,6 @@ from metagpt.memory.window import WindowMemory
 from metagpt.message import Envelope, Goal, Message, reply, to
 from metagpt.models.interface import Model, ModelOptions
 from metagpt.models.retry import RetryPolicy
-from metagpt.handler import on
 from metagpt.role import Role
 from metagpt.run import Run, RunStream
 from metagpt.runtime.budget import Budget, Usage

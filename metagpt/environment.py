@@ -7,32 +7,35 @@ are performed: handlers run as tasks, and everything they do comes back as ticks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from metagpt import errors
 from metagpt.actions.interface import Action
 from metagpt.actions.workspace import Workspace
-from metagpt.errors import HandlerFailedError, JournalError, ModelError, RunError
-from metagpt.events import Event
+from metagpt.errors import HandlerFailedError, InvalidReplyError, JournalError, ModelError, RunError
+from metagpt.events import Event, RunEndedEvent
 from metagpt.journal.interface import RunLog
-from metagpt.memory.interface import Memory, MemoryEntry, Recollection
+from metagpt.memory.interface import Memory, Recollection
 from metagpt.message import Message
 from metagpt.models.interface import Model
 from metagpt.models.retry import RetryPolicy
 from metagpt.runtime.clock import Clock
+from metagpt.runtime.codec import UnrecordableError
 from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
-from metagpt.runtime.execution import Execution, Suspended
+from metagpt.runtime.execution import Execution, Suspended, error_record
 from metagpt.runtime.narration import narrate
 from metagpt.runtime.outbox import Outbox, checked_return
 from metagpt.runtime.policy import Policy
+from metagpt.runtime.publishing import message_in_hand
 from metagpt.runtime.reducer import decide
 from metagpt.runtime.remembering import decode_memory, encode_memory
 from metagpt.runtime.role_state import changed_state, load_state
 from metagpt.runtime.state import Invocation, State
 from metagpt.runtime.ticks import (
+    ActionStarted,
     CallRequested,
     CancelRequested,
     DeadlinePassed,
@@ -51,6 +54,9 @@ __all__ = ["Environment", "RunRole", "Setting"]
 
 _STRAGGLERS_S = 10.0
 """How long cancelled handlers may take to end before the run ends without them."""
+
+_Batch = list[tuple[Tick, asyncio.Future[int | None] | None]]
+"""Ticks, each with who waits for it to be recorded."""
 
 
 class RunRole(Protocol):
@@ -95,19 +101,9 @@ class Environment:
         setting: What the team gives.
         workspace: The run's folder.
         deps: What the application gave this run.
-        past: (role, memories) of the run's session.
     """
 
-    def __init__(
-        self,
-        state: State,
-        log: RunLog,
-        setting: Setting,
-        *,
-        workspace: Workspace,
-        deps: Any = None,
-        past: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
+    def __init__(self, state: State, log: RunLog, setting: Setting, *, workspace: Workspace, deps: Any = None) -> None:
         self.state = state
         self.run_id = state.run_id
         self.seed = state.seed
@@ -122,16 +118,21 @@ class Environment:
         self._setting = setting
         self._log = log
         self._outbox = Outbox(state, setting.clock)
-        self._inbox: list[tuple[Tick, asyncio.Future[int | None] | None]] = []
+        self._inbox: _Batch = []
         self._wake: asyncio.Future[None] | None = None
         self._grants: dict[tuple[str, str, int], asyncio.Future[int | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._causes: dict[str, BaseException] = {}
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._raised: dict[str, BaseException] = {}
+        """What handlers raised, by invocation, until the journal has it."""
+        self._cause: BaseException | None = None
+        """What the handler raised that ended the run."""
+        self._broken: BaseException | None = None
+        """What a task of the runtime itself raised."""
         self._recollections: dict[str, Recollection] = {}
-        self._past = past or {}
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._starters: dict[str, tuple[str, str]] = {}
         self._end: EndRun | None = None
+        self._is_concluded = False
 
     # what a watcher uses
 
@@ -139,6 +140,7 @@ class Environment:
         """Events from now on until the run has ended."""
         while (event := await self._events.get()) is not None:
             yield event
+        self._events.put_nowait(None)  # for whoever asks again
 
     def emit(self, event: Event) -> None:
         """Show an event to the watcher, if there is one."""
@@ -148,7 +150,7 @@ class Environment:
     def cancel(self) -> None:
         """End the run as cancelled; what is recorded stays, and it can be resumed."""
         if self._end is None:
-            self._post(CancelRequested(self.clock.now()))
+            self.post(CancelRequested(self.clock.now()))
 
     # the loop
 
@@ -159,17 +161,19 @@ class Environment:
             JournalError: the journal could not be written; the run stays as last committed.
         """
         try:
-            self._start_deadline(first.time)
-            self._post(first)
+            self._inbox.insert(0, (first, None))
+            await self._step()
+            self._start_deadline()
             while self._end is None:
                 await self._step()
             await self._stop_tasks()
             await self._conclude(self._end)
-        except JournalError as error:
+        except BaseException as error:
             self.failure = error
+            await self._stop_tasks()
+            self._tell_failure(error)
             raise
         finally:
-            await self._stop_tasks()
             self._events.put_nowait(None)
 
     async def _step(self) -> None:
@@ -178,24 +182,40 @@ class Environment:
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
             self._wake = None
+        if self._broken is not None:
+            raise self._broken
         batch, self._inbox = self._inbox, []
-        await self._write([tick for tick, _ in batch])
-        for tick, done in batch:
-            commands = self._decide(tick)
-            for command in commands:
+        for tick, done in await self._record(batch):
+            for command in self._decide(tick):
                 if self._end is None:
                     self._perform(command)
-            if done is not None and not isinstance(tick, CallRequested) and not done.done():
+            if done is not None and not done.done() and self._may_go_on(tick):
                 done.set_result(None)
 
-    def _decide(self, tick: Tick) -> list[Command]:
-        if isinstance(tick, HandlerEnded) and tick.memories:
-            self._remember(tick)
-        commands = decide(self.state, tick)
-        if self.is_watched:
-            for event in narrate(self.state, tick, commands, self._starters):
-                self._events.put_nowait(event)
-        return commands
+    def _may_go_on(self, tick: Tick) -> bool:
+        """Whether who waits for the tick may go on: a call waits for its grant, and no action begins in a run that ends."""
+        return not isinstance(tick, CallRequested) and (self._end is None or not isinstance(tick, ActionStarted))
+
+    async def _record(self, batch: _Batch, status: str | None = None) -> _Batch:
+        """Journal the batch in one transaction; what JSON cannot hold goes back to who made it, and the rest is returned."""
+        while batch:
+            try:
+                await self._write([tick for tick, _ in batch], status)
+            except UnrecordableError as error:
+                (refused,) = [each for each in batch if each[0] is error.tick]
+                batch = [each for each in batch if each is not refused]
+                self._refuse(*refused, error)
+            else:
+                break
+        return batch
+
+    def _refuse(self, tick: Tick, done: asyncio.Future[int | None] | None, error: UnrecordableError) -> None:
+        if done is not None and not done.done():
+            done.set_exception(error)
+        elif isinstance(tick, HandlerEnded | OutputProposed):
+            self._failed(self.state.invocations[tick.invocation], error)
+        elif done is None:
+            raise JournalError(str(error)) from error
 
     async def _write(self, ticks: Sequence[Tick], status: str | None = None) -> None:
         memories = [
@@ -204,21 +224,42 @@ class Environment:
             if isinstance(tick, HandlerEnded) and tick.memories
             for memory in tick.memories
         ]
-        written = self._log.append(ticks, status=status, memories=memories)
+        written = self._log.append(ticks, time=ticks[-1].time, status=status, memories=memories)
         if written is not None:
-            await written
+            await _finished(written)
 
-    def _post(self, tick: Tick, done: asyncio.Future[int | None] | None = None) -> None:
+    def _decide(self, tick: Tick) -> list[Command]:
+        if isinstance(tick, HandlerEnded) and tick.memories:
+            self._remember(tick)
+        commands = decide(self.state, tick)
+        if isinstance(tick, HandlerFailed):
+            raised = self._raised.pop(tick.invocation, None)
+            if any(isinstance(command, EndRun) for command in commands):
+                self._cause = raised
+        if self.is_watched:
+            for event in narrate(self.state, tick, commands, self._starters):
+                self._events.put_nowait(event)
+        return commands
+
+    def post(self, tick: Tick, done: asyncio.Future[int | None] | None = None) -> None:
+        """Journal a tick soon, and wait for nothing."""
         self._inbox.append((tick, done))
+        self._wake_up()
+
+    def _wake_up(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
     async def record(self, tick: Tick) -> int | None:
-        """Journal a tick and have it decided; for a `CallRequested`, the tokens granted (None: unbounded)."""
+        """Journal a tick and have it decided; for a `CallRequested`, the tokens granted (None: unbounded).
+
+        Raises:
+            UnrecordableError: JSON cannot hold it.
+        """
         done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         if isinstance(tick, CallRequested):
             self._grants[tick.invocation, tick.key, tick.nth] = done
-        self._post(tick, done)
+        self.post(tick, done)
         return await done
 
     def _perform(self, command: Command) -> None:
@@ -240,57 +281,76 @@ class Environment:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._task_ended)
 
-    def _start_deadline(self, now: float) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken = error  # no handler's: those are caught
+            self._wake_up()
+
+    def _start_deadline(self) -> None:
         seconds = self.state.ledger.budget.seconds
-        if seconds is not None:
+        if seconds is not None and self._end is None:
             self._spawn(self._deadline(max(0.0, seconds - self.state.ledger.usage.seconds)))
 
     async def _deadline(self, seconds: float) -> None:
         await self.clock.sleep(seconds)
-        self._post(DeadlinePassed(self.clock.now()))
+        self.post(DeadlinePassed(self.clock.now()))
 
     async def _delay(self, invocation: Invocation, delay_s: float) -> None:
         if delay_s > 0:
             await self.clock.sleep(delay_s)
-        self._post(DelayElapsed(self.clock.now(), invocation.id))
+        self.post(DelayElapsed(self.clock.now(), invocation.id))
 
     # handlers
 
     async def _handle(self, invocation: Invocation) -> None:
         """One attempt of one handler, and the tick that says how it went."""
-        spec = invocation.handler.spec
         role = self._setting.roles[invocation.handler.role]
-        memory = self._setting.memories[invocation.handler.role]
+        exchanges = self._setting.memories[invocation.handler.role].exchanges
         execution = Execution(
-            self, invocation, actions=role.actions, persona=role.persona, prompts=role.prompt_folders, exchanges=memory.exchanges
+            self, invocation, actions=role.actions, persona=role.persona, prompts=role.prompt_folders, exchanges=exchanges
         )
         try:
-            copy = role.for_attempt(execution)
-            before = self.state.role_state.get(invocation.handler.role)
-            if before:
-                load_state(copy, before)
-            returned = await spec.method(copy, *_arguments(invocation))
-            messages, is_list = checked_return(invocation.handler, returned)
-            state = changed_state(copy, before, role.template)
-            memories = tuple(encode_memory(entry) for entry in execution.remembered)
-            if spec.approve and messages:
-                self._post(self._proposal(invocation, messages, is_list, state, memories))
-            else:
-                self._post(self._outbox.outcome(invocation, messages, is_list=is_list, state=state, memories=memories))
-        except Suspended as suspended:
-            self._post(HandlerSuspended(self.clock.now(), invocation.id, suspended.pending))
+            self.post(await self._outcome(invocation, role, execution))
         except asyncio.CancelledError:
             if self._end is not None or _is_cancelling():
                 raise
             self._failed(invocation, RuntimeError("the handler raised CancelledError while nobody cancelled it"))
-        except Exception as error:
-            self._failed(invocation, error)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - the handler boundary: whatever it raises ends in the journal
+            suspended = _suspension_in(error)
+            if suspended is None:
+                self._failed(invocation, error)
+            else:
+                self.post(HandlerSuspended(self.clock.now(), invocation.id, suspended.pending))
+        finally:
+            execution.close()
+
+    async def _outcome(self, invocation: Invocation, role: RunRole, execution: Execution) -> HandlerEnded | OutputProposed:
+        copy = role.for_attempt(execution)
+        before = invocation.seen_state
+        if before:
+            load_state(copy, before)
+        spec = invocation.handler.spec
+        returned = await spec.method(copy, *_arguments(invocation))
+        messages, is_list = checked_return(invocation.handler, returned)
+        state = changed_state(copy, before, role.template)
+        memories = tuple(encode_memory(entry) for entry in execution.remembered)
+        if spec.approve and messages:
+            return self._proposal(invocation, messages, is_list, state, memories)
+        return self._outbox.outcome(invocation, messages, is_list=is_list, state=state, memories=memories)
 
     def _proposal(
-        self, invocation: Invocation, messages: Sequence[tuple[Message, tuple[str, ...]]], is_list: bool, state: Any, memories: tuple[str, ...]
+        self,
+        invocation: Invocation,
+        messages: Sequence[tuple[Message, tuple[str, ...]]],
+        is_list: bool,
+        state: Mapping[str, str] | None,
+        memories: tuple[str, ...],
     ) -> OutputProposed:
         return OutputProposed(
             self.clock.now(),
@@ -312,38 +372,34 @@ class Environment:
         except Exception as error:
             self._failed(invocation, error)
         else:
-            self._post(tick)
+            self.post(tick)
 
     async def _evaluate_when(self, invocation: Invocation) -> None:
         predicate = invocation.handler.spec.when
         assert predicate is not None, "asked only where there is one"
         try:
-            self._post(WhenDecided(self.clock.now(), invocation.id, bool(predicate(*_arguments(invocation)))))
+            self.post(WhenDecided(self.clock.now(), invocation.id, bool(predicate(*_arguments(invocation)))))
         except Exception as error:
             self._failed(invocation, error)
 
-    def _failed(self, invocation: Invocation, error: Exception) -> None:
-        if isinstance(error, JournalError):
-            self.failure = error
-        self._causes[invocation.id] = error
-        handler = invocation.handler
-        tag = type(invocation.heard[0].message).__name__ if invocation.heard else "an empty gather"
-        cause = f"{type(error).__name__}: {error}"
-        if isinstance(error, RunError):
-            record = ErrorRecord(type=type(error).__name__, text=str(error), role=handler.role, handler=handler.key, message=tag)
-        else:
-            record = ErrorRecord(
-                type="HandlerFailedError",
-                text=f"{handler.key}: found {cause} while handling {tag} (attempt {invocation.attempt}); expected a message."
-                " Mend the handler, or catch the error in it, and resume the run.",
-                role=handler.role,
-                handler=handler.key,
-                message=tag,
-                cause=cause,
+    def _failed(self, invocation: Invocation, error: BaseException) -> None:
+        if self._end is not None and _is_cancelling():
+            return  # what a handler raises while it is torn down is no outcome
+        try:
+            delay_s = _retry_delay(invocation.handler.spec.retry, invocation.failures + 1, error, self.seed)
+        except Exception as broken:
+            error, delay_s = broken, None
+        self._raised[invocation.id] = error
+        self.post(
+            HandlerFailed(
+                self.clock.now(),
+                invocation.id,
+                invocation.attempt,
+                _failure_record(invocation, error),
+                _is_by_call(error),
+                delay_s,
+                error.spoiled if isinstance(error, InvalidReplyError) else (),
             )
-        delay_s = _retry_delay(handler.spec.retry, invocation.attempt, error, self.seed)
-        self._post(
-            HandlerFailed(self.clock.now(), invocation.id, invocation.attempt, record, isinstance(error, ModelError), delay_s)
         )
 
     # memory
@@ -352,19 +408,29 @@ class Environment:
         """The model that answers the role, or the one named."""
         return self._setting.model_for(role, reference)
 
-    def recollection(self, role: str) -> Recollection:
-        """The role's memory in this run: its session's entries and what this run added."""
+    def recollection(self, invocation: Invocation) -> Recollection:
+        """The role's memory as it was when the invocation's models were first asked: a replay must ask the same."""
+        role = invocation.handler.role
+        known = self.state.memories.get(role, ())
+        if invocation.seen_memories in (None, len(known)):
+            return self._recollection_of(role)
+        return self._open(role, known[: invocation.seen_memories])
+
+    def _recollection_of(self, role: str) -> Recollection:
         found = self._recollections.get(role)
         if found is None:
-            entries: list[MemoryEntry] = [decode_memory(m) for m in (*self._past.get(role, ()), *self.state.memories.get(role, ()))]
-            found = self._recollections[role] = self._setting.memories[role].open(role, entries)
+            found = self._recollections[role] = self._open(role, self.state.memories.get(role, ()))
         return found
+
+    def _open(self, role: str, memories: Sequence[str]) -> Recollection:
+        """The role's memory: of its session before this run, and these."""
+        return self._setting.memories[role].open(role, [decode_memory(memory) for memory in (*self._log.past(role), *memories)])
 
     def _remember(self, tick: HandlerEnded) -> None:
         role = self.state.invocations[tick.invocation].handler.role
-        recollection = self.recollection(role)
-        for memory in tick.memories:
-            recollection.add(decode_memory(memory))
+        if role in self._recollections:  # else it is opened with them when it is asked for
+            for memory in tick.memories:
+                self._recollections[role].add(decode_memory(memory))
 
     # the end
 
@@ -376,23 +442,21 @@ class Environment:
             await asyncio.wait(tasks, timeout=_STRAGGLERS_S)
 
     async def _conclude(self, end: EndRun) -> None:
-        status, error = end.status, end.error
-        success = status == "done"
+        """Record what came in while the handlers were stopped, and the end."""
+        status, error, success = end.status, end.error, end.status == "done"
         if success and self._setting.success is not None and self.state.outputs:
             try:
                 success = bool(self._setting.success(self.state.outputs[-1].message))
             except Exception as problem:
                 status, success = "failed", False
-                error = ErrorRecord(
-                    type="HandlerFailedError",
-                    text=f"Team(success=): found {type(problem).__name__}: {problem}; expected True or False. Mend the predicate.",
-                    cause=f"{type(problem).__name__}: {problem}",
-                )
-                self._causes[""] = problem
+                error = _success_record(problem)
+                self._cause = problem
         folder = str(self.workspace.path) if self.workspace.exists else None
-        tick = RunEnded(self.clock.now(), status, success, error, folder)
-        await self._write([tick], status=status)
-        self._decide(tick)
+        batch = [each for each in self._inbox if not isinstance(each[0], CallRequested | ActionStarted)]
+        ended = RunEnded(self.clock.now(), status, success, error, folder)
+        for tick, _ in await self._record([*batch, (ended, None)], status):
+            self._decide(tick)
+        self._is_concluded = True
         if error is not None:
             self.failure = self._raisable(error)
 
@@ -402,12 +466,34 @@ class Environment:
         if not (isinstance(kind, type) and issubclass(kind, RunError)):
             kind = HandlerFailedError
         error = kind(record.text, role=record.role, handler=record.handler, message=record.message)
-        for invocation, cause in reversed(self._causes.items()):
-            known = self.state.invocations.get(invocation)
-            if record.handler is None or (known is not None and known.handler.key == record.handler):
-                error.__cause__ = cause
-                break
+        cause = self._cause
+        error.__cause__ = cause.__cause__ if isinstance(cause, RunError) else cause
         return error
+
+    def _tell_failure(self, error: BaseException) -> None:
+        """The last event of a run whose end could not be recorded."""
+        if self.is_watched and not self._is_concluded:
+            self._events.put_nowait(
+                RunEndedEvent(
+                    run_id=self.run_id,
+                    time=self.clock.now(),
+                    status="failed",
+                    success=False,
+                    error=str(error),
+                    error_type=type(error).__name__,
+                    usage=asdict(self.state.ledger.usage),
+                )
+            )
+
+
+async def _finished(written: Awaitable[None]) -> None:
+    """Wait for a write to the end, even if cancelled: nobody may write after a lock is let go."""
+    writing = asyncio.ensure_future(written)
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
 
 
 def _arguments(invocation: Invocation) -> tuple[Any, ...]:
@@ -417,7 +503,27 @@ def _arguments(invocation: Invocation) -> tuple[Any, ...]:
     return tuple(envelope.message for envelope in invocation.heard)
 
 
-def _retry_delay(retry: Any, attempt: int, error: Exception, seed: int) -> float | None:
+def _failure_record(invocation: Invocation, error: BaseException) -> ErrorRecord:
+    handler, tag = invocation.handler, message_in_hand(invocation)
+    record = error_record(error, role=handler.role, handler=handler.key, message=tag)
+    if isinstance(error, RunError):  # it may know the place better
+        return replace(record, role=error.role or handler.role, handler=error.handler or handler.key, message=error.message or tag)
+    cause = f"{record.type}: {record.text}"
+    text = (
+        f"{handler.key}: found {cause} while handling {tag} (attempt {invocation.attempt}); expected a message."
+        " Mend the handler, or catch the error in it, and resume the run."
+    )
+    return replace(record, type="HandlerFailedError", text=text, cause=cause)
+
+
+def _success_record(problem: Exception) -> ErrorRecord:
+    cause = f"{type(problem).__name__}: {problem}"
+    return ErrorRecord(
+        type="HandlerFailedError", text=f"Team(success=): found {cause}; expected True or False. Mend the predicate.", cause=cause
+    )
+
+
+def _retry_delay(retry: Any, attempt: int, error: BaseException, seed: int) -> float | None:
     """Seconds before the next attempt: none for a plain number of retries, the policy's own answer else."""
     if retry is None:
         return None
@@ -425,6 +531,22 @@ def _retry_delay(retry: Any, attempt: int, error: Exception, seed: int) -> float
         return 0.0 if attempt <= retry else None
     delay: float | None = retry.delay_s(attempt, error, seed=seed)
     return delay
+
+
+def _is_by_call(error: BaseException) -> bool:
+    """Whether it is a failed model call, or several that a task group has collected."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_by_call(each) for each in error.exceptions)
+    return isinstance(error, ModelError)
+
+
+def _suspension_in(error: BaseException) -> Suspended | None:
+    """The first wait for a person in what a handler raised: a task group wraps it."""
+    if isinstance(error, Suspended):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_suspension_in, error.exceptions)), None)
+    return None
 
 
 def _is_cancelling() -> bool:

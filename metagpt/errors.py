@@ -201,6 +201,9 @@ class StreamCutError(ModelError):
 class InvalidReplyError(ModelError):
     """A reply that does not fit the asked type, after all re-asks, or that is no reply at all."""
 
+    spoiled: tuple[tuple[str, int], ...] = ()
+    """The recorded replies that led to it, as the journal names them: an attempt that follows does not use them again."""
+
 
 class RefusedError(ModelError):
     """The model or its server refused to answer."""

@@ -23,6 +23,7 @@ __all__ = [
     "HandlerEndedEvent",
     "HandlerFailedEvent",
     "HandlerStartedEvent",
+    "JoinUnfilledEvent",
     "MessagePublishedEvent",
     "ModelCalledEvent",
     "ModelRepliedEvent",
@@ -175,6 +176,18 @@ class DroppedFromContextEvent(Event):
     call: str
     entries: int
     """How many memory entries did not fit into the model's window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinUnfilledEvent(Event):
+    """The run ended with output, and messages still wait in this join for partners that never came."""
+
+    name = "join_unfilled"
+    role: str
+    handler: str
+    """`role.handler`."""
+    waiting: dict[str, int]
+    """How many messages of each type wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,12 @@ class Addressed:
         self.recipients = recipients
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever the message's own attribute is
+        if name in Addressed.__slots__ or name.startswith("__"):  # asked by copy and pickle before there is a message
+            raise AttributeError(name)
         return getattr(self.message, name)
+
+    def __repr__(self) -> str:
+        return f"to({self.message!r}, {', '.join(map(repr, self.recipients))})"
 
 
 M = TypeVar("M", bound=Message)
@@ -101,11 +106,18 @@ def to(message: M, *roles: str) -> M:
     """
     if not roles:
         raise TypeError("to(): no role named; expected to(message, 'engineer', ...). Name at least one role.")
+    for role in roles:
+        if not isinstance(role, str):
+            raise TypeError(f"to(): found {role!r}; expected the name of a role. Write to(message, 'engineer', ...).")
     return _address(message, roles)
 
 
 def reply(message: M) -> M:
-    """Address `message` to the sender of the message being handled. Return the result from a handler."""
+    """Address `message` to the sender of the message being handled. Return the result from a handler.
+
+    Raises:
+        TypeError: `message` is not a Message.
+    """
     return _address(message, SENDER_OF_CAUSE)
 
 

@@ -8,12 +8,14 @@ import logging
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, LiteralString, cast
 
-from typing_extensions import LiteralString, TypeVar
+from typing_extensions import TypeVar
 
 from metagpt.actions.interface import Action, as_action
 from metagpt.actions.workspace import Workspace
@@ -24,7 +26,7 @@ from metagpt.models.interface import Model, ModelOptions
 from metagpt.runtime.asking import ask as ask_model
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile
-from metagpt.runtime.role_state import fresh_state, template_state
+from metagpt.runtime.role_state import fresh_state, mutable_names, template_state
 
 if TYPE_CHECKING:
     from typing import Self
@@ -58,6 +60,9 @@ class RoleMemory:
 class Role(Generic[Deps]):
     """An agent. The docstring of a subclass is its persona; methods marked `@on` are its handlers.
 
+    A subclass needs no constructor; one that has it may set attributes, which are then every run's state to begin with.
+    `name`, `model`, `persona` and `actions` may stand on the class as well.
+
     Args:
         name: What messages are addressed by; the class's name in snake_case if left out.
         model: What answers this role: a model, or a reference such as `openai:gpt-5-mini`; the team's if left out.
@@ -68,22 +73,27 @@ class Role(Generic[Deps]):
 
     handlers: ClassVar[Mapping[str, HandlerSpec]] = {}
     """The class's handlers by name, read when the class is made."""
-    _class_name: ClassVar[str] = "role"
-    _class_persona: ClassVar[str] = ""
     _execution: Execution | None = None
+    _original: Role[Any] | None = None
+    """Of an attempt's copy: the role it is a copy of."""
     _template: Mapping[str, str | None] | None = None
+    _mutable: tuple[str, ...] = ()
 
-    name: str
+    name: str = "role"
     model: Model | str | None = None
     own_memory: Memory | None = None
     actions: tuple[Action, ...] = ()
-    persona: str
+    persona: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.handlers = handlers_of(cls)
-        cls._class_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
-        cls._class_persona = inspect.cleandoc(cls.__doc__) if cls.__doc__ else ""
+        if "name" not in vars(cls):
+            cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+        if cls.__doc__ and "persona" not in vars(cls):
+            cls.persona = inspect.cleandoc(cls.__doc__)
+        if "actions" in vars(cls):
+            cls.actions = _checked_actions(cls.__name__, cls.actions)
 
     def __init__(
         self,
@@ -94,20 +104,23 @@ class Role(Generic[Deps]):
         actions: Sequence[Any] = (),  # Any: @action functions are typed as the functions they were
         persona: str | None = None,
     ) -> None:
-        self.name = self._class_name if name is None else name
-        self.persona = self._class_persona if persona is None else persona
+        if name is not None:
+            self.name = name
+        if persona is not None:
+            self.persona = persona
         if model is not None:
             self.model = model
         if memory is not None:
             self.own_memory = memory
         if actions:
-            self.actions = tuple(as_action(each) for each in actions)
+            self.actions = _checked_actions(self.name, actions)
 
     @property
     def template(self) -> Mapping[str, str | None]:
         """The role's state before any handler ran."""
         if self._template is None:
             self._template = template_state(self)
+            self._mutable = mutable_names(self, self._template)
         return self._template
 
     @property
@@ -120,16 +133,20 @@ class Role(Generic[Deps]):
 
     def for_attempt(self, execution: Execution) -> Self:
         """A copy of the role for one attempt of one handler."""
+        template = self.template
         attempt = copy.copy(self)
-        attempt._execution = execution
-        if self.template:
-            fresh_state(attempt, self.template)
+        attempt._execution, attempt._original = execution, self
+        if self._mutable:
+            fresh_state(attempt, self._mutable, template)
         return attempt
 
     @property
     def _attempt(self) -> Execution:
         if self._execution is None:
-            raise ConfigError(f"{self.name}: found ask, do, memory or another part of a run used outside of one; expected a handler to use it. Call it in a method marked @on.")
+            raise ConfigError(
+                f"{self.name}: found ask, do, memory or another part of a run used outside of one; expected a handler to use it."
+                " Call it in a method marked @on."
+            )
         return self._execution
 
     # what a handler has at hand
@@ -158,7 +175,9 @@ class Role(Generic[Deps]):
         Raises:
             ModelError: the call failed, or no answer fitted the type after all re-asks.
         """
-        return (await self._ask_all(form, prompt, tools, options, name, context))[0]
+        options = options or ModelOptions()
+        single = options if options.n else replace(options, n=1)
+        return (await self._ask_all(form, prompt, tools, single, name, context))[0]
 
     async def ask_many(
         self,
@@ -203,7 +222,10 @@ class Role(Generic[Deps]):
         if isinstance(performed, str):
             known = {each.name: each for each in self.actions}
             if performed not in known:
-                raise ActionError(f"{self.name}: found no action {performed!r}; expected one of the role's. {did_you_mean(performed, known)}", role=self.name)
+                raise ActionError(
+                    f"{self.name}: found no action {performed!r}; expected one of the role's. {did_you_mean(performed, known)}",
+                    role=self.name,
+                )
             performed = known[performed]
         return await self._attempt.perform(as_action(performed), arguments)
 
@@ -240,6 +262,14 @@ class Role(Generic[Deps]):
     def now(self) -> datetime:
         """When the last recorded thing this handler knows of happened, in UTC: the same when it is replayed."""
         return datetime.fromtimestamp(self._attempt.now(), UTC)
+
+
+def _checked_actions(owner: str, given: Sequence[Any]) -> tuple[Action, ...]:
+    actions = tuple(as_action(each) for each in given)
+    twice = [name for name, count in Counter(each.name for each in actions).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{owner}: found two actions called {twice[0]!r}; expected names that differ. Rename one.")
+    return actions
 
 
 def _prompt_folders(cls: type) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Any, Generic, cast
+from typing import Generic, cast
 
 from typing_extensions import TypeVar
 
@@ -105,7 +105,9 @@ class Run(Generic[Out]):
 class RunStream(Generic[Out]):
     """A run on its way: an async iterator of its events and an async context manager that cancels what is left."""
 
-    def __init__(self, environment: Environment, first: Callable[[], Tick], finish: Callable[[], Run[Out]], release: Callable[[], None]) -> None:
+    def __init__(
+        self, environment: Environment, first: Callable[[], Tick], finish: Callable[[], Run[Out]], release: Callable[[], None]
+    ) -> None:
         self._environment = environment
         self._first = first
         self._finish = finish
@@ -137,7 +139,9 @@ class RunStream(Generic[Out]):
         if error is not None:
             raise error
         if run.status == "cancelled":
-            cancelled = RunCancelledError(f"run {run.id}: found it cancelled before its end; expected it to go on. Resume it when you like.")
+            cancelled = RunCancelledError(
+                f"run {run.id}: found it cancelled before its end; expected it to go on. Resume it when you like."
+            )
             cancelled.run = run
             run.error = cancelled
             raise cancelled

@@ -132,7 +132,7 @@ def _check_sections(owner: str, table: Table) -> None:
             raise ConfigError(f"{owner}: found {name} = {body!r}; expected a table. Write {header} and its keys below it.")
         for key, inner in body.items():
             if name != "budget" and not isinstance(inner, dict):
-                raise ConfigError(f"{owner}: found {key} = {inner!r} in [{name}]; expected a table. Write [{name}.NAME] and its keys below it.")
+                raise ConfigError(f"{owner}: found {key} = {inner!r} in [{name}]; expected a table. Write [{name}.NAME] above its keys.")
 
 
 # values
@@ -141,7 +141,7 @@ def _check_sections(owner: str, table: Table) -> None:
 def _model(owner: str, body: Table) -> ModelSettings:
     if "ref" not in body:
         found = f"only {', '.join(map(repr, body))}" if body else "nothing"
-        raise ConfigError(f'{owner}: found {found}; expected a ref, which says what model it is. Add ref = "openai:gpt-5-mini", or another.')
+        raise ConfigError(f'{owner}: found {found}; expected a ref, which says what model it is. Add ref = "openai:gpt-5-mini" or another.')
     ref = body["ref"]
     if not isinstance(ref, str) or not ref.strip():
         raise ConfigError(f'{owner}: found ref = {ref!r}; expected text such as "openai:gpt-5-mini". Write it in quotes.')

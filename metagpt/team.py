@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import types
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Union, cast, get_args, get_origin, overload
 
+from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from metagpt.actions.workspace import Workspace
@@ -34,7 +35,7 @@ from metagpt.runtime.outbox import Outbox
 from metagpt.runtime.policy import Policy
 from metagpt.runtime.secrets import known_secrets
 from metagpt.runtime.state import State
-from metagpt.runtime.ticks import Answer, Answered, Edit, RunResumed, RunStarted, Tick
+from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, Reject, RunResumed, RunStarted, Tick
 from metagpt.runtime.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Team(Generic[In, Out]):
         budget: Most that a run may spend.
         policy: What actions are allowed.
         journal: Where runs are kept; in memory if left out.
-        workspace: The folder of the runs' files; one of its own for each run, under the system's temporary folder, if left out.
+        workspace: The folder of the runs' files; one for each run, under the system's temporary folder, if left out.
         name: What the team is called in lists of runs.
         clock: Where time comes from.
         seed: Where `self.random` comes from; 0 if left out.
@@ -95,10 +96,11 @@ class Team(Generic[In, Out]):
     ) -> None: ...  # fmt: skip
     @overload
     def __init__(
-        self, roles: Sequence[Role[Any]], *, start: type[In], final: TypeForm[Out] | None = ..., success: Callable[[Out], bool] | None = ...,
-        model: Model | str | None = ..., models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ...,
-        policy: Policy | None = ..., journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ...,
-        clock: Clock | None = ..., seed: int | None = ..., call_retry: RetryPolicy | None = ...,
+        self, roles: Sequence[Role[Any]], *, start: type[In], final: TypeForm[Out] | None = ...,
+        success: Callable[[Out], bool] | None = ..., model: Model | str | None = ..., models: Mapping[str, Model | str] = ...,
+        memory: Memory | None = ..., budget: Budget | None = ..., policy: Policy | None = ..., journal: Journal | None = ...,
+        workspace: str | Path | None = ..., name: str | None = ..., clock: Clock | None = ..., seed: int | None = ...,
+        call_retry: RetryPolicy | None = ...,
     ) -> None: ...  # fmt: skip
     def __init__(
         self,
@@ -120,10 +122,13 @@ class Team(Generic[In, Out]):
         call_retry: RetryPolicy | None = None,
     ) -> None:
         self._keywords: dict[str, Any] = {
-            "start": start, "final": final, "success": success, "model": model, "models": models, "memory": memory, "budget": budget,
-            "policy": policy, "journal": journal, "workspace": workspace, "name": name, "clock": clock, "seed": seed, "call_retry": call_retry,
+            "start": start, "final": final, "success": success, "model": model, "models": models, "memory": memory,
+            "budget": budget, "policy": policy, "journal": journal, "workspace": workspace, "name": name, "clock": clock,
+            "seed": seed, "call_retry": call_retry,
         }  # fmt: skip
         self.name = name or "team"
+        named_models = {"model": model, **{f"models[{role!r}]": each for role, each in (models or {}).items()}}
+        _check_parts(roles, start, named_models, memory, journal)
         self.roles = {role.name: role for role in roles}
         self.start: type[In] = start
         self.final = _final_types(final)
@@ -137,7 +142,7 @@ class Team(Generic[In, Out]):
         self._workspace = Path(workspace).resolve() if workspace is not None else None
         self._wiring = self._check([role.name for role in roles])
         self._name_models(models or {})
-        self._codec = TickCodec(types_by_tag(named_types(self._handlers, self.start, self.final)), known_secrets())
+        self._codec = TickCodec(self._wiring.types or {}, known_secrets())
         default_memory = memory or WindowMemory()
         self._setting = Setting(
             roles=self.roles,
@@ -160,7 +165,7 @@ class Team(Generic[In, Out]):
             ]
         if wrong:
             raise TeamError(f"team {self.name!r}", wrong)
-        return Wiring.of(self._handlers, self.final, found)
+        return Wiring.of(self._handlers, self.final, found, types_by_tag(named_types(self._handlers, self.start, self.final)))
 
     def _name_models(self, models: Mapping[str, Model | str]) -> None:
         for role, model in models.items():
@@ -226,20 +231,21 @@ class Team(Generic[In, Out]):
     ) -> RunStream[Out]:
         """A run whose events are watched: iterate it, or enter it; leaving it cancels what still runs."""
         message = self._message(goal)
-        run_id = run_id or uuid.uuid4().hex[:12]
+        run_id = run_id or os.urandom(6).hex()
         self._check_prices()
         now = self._setting.clock.now()
         header = RunHeader(run_id=run_id, team=self.name, goal=_goal_text(message), created=now, session=session)
         state = State.new(self._wiring, run_id, self.budget)
         state.seed, state.session = self.seed, session
+        envelope = Outbox(state, self._setting.clock).start(message, now)
         log = self.journal.create(header, self._codec)
-        environment = self._environment(state, log, deps)
+        try:
+            environment = self._environment(state, log, deps)
+        except BaseException:
+            log.close()
+            raise
 
-        def first() -> Tick:
-            goal_envelope = Outbox(state, self._setting.clock).start(message, now)
-            return RunStarted(now, goal_envelope, self.seed, session)
-
-        return self._stream(_Opened(environment, log), first)
+        return self._stream(_Opened(environment, log), lambda: RunStarted(now, envelope, self.seed, session, self.budget))
 
     async def resume(
         self, run_id: str, *, answers: Mapping[str, Answer] | None = None, deps: Any = None, fresh: bool = False
@@ -278,7 +284,7 @@ class Team(Generic[In, Out]):
         except BaseException:
             log.close()
             raise
-        return self._stream(_Opened(environment, log), lambda: RunResumed(self._setting.clock.now(), fresh, given))
+        return self._stream(_Opened(environment, log), lambda: RunResumed(self._setting.clock.now(), fresh, given, self.budget))
 
     def open_run(self, run_id: str) -> Run[Out]:
         """A run as it stands in the journal, for looking only.
@@ -297,15 +303,19 @@ class Team(Generic[In, Out]):
             return fold(self._wiring, run_id, self.budget, ticks)
         except (KeyError, StopIteration, AssertionError, AttributeError) as error:
             raise JournalError(
-                f"run {run_id!r}: found records that this team cannot follow ({type(error).__name__}: {error}); expected the handlers that made them."
-                " Resume it with the team as it was, or run the goal again."
+                f"run {run_id!r}: found records that this team cannot follow ({type(error).__name__}: {error});"
+                " expected the handlers that made them. Resume it with the team as it was, or run the goal again."
             ) from error
 
     def _answers(self, state: State, answers: Mapping[str, Answer]) -> tuple[Answered, ...]:
         now = self._setting.clock.now()
         for pending, answer in answers.items():
             if pending not in state.pending:
-                raise ConfigError(f"resume: found an answer to {pending!r}; expected something pending. {did_you_mean(pending, state.pending)}")
+                raise ConfigError(
+                    f"resume: found an answer to {pending!r}; expected something pending. {did_you_mean(pending, state.pending)}"
+                )
+            if not isinstance(answer, Approve | Reject | Edit | str):
+                raise ConfigError(f"resume: found {answer!r} as an answer; expected Approve(), Reject(note), Edit(message) or text.")
             if isinstance(answer, Edit):
                 handler = self._wiring.handlers[state.pending[pending].handler]
                 said = (*handler.spec.published.types, *handler.spec.published.fanned)
@@ -315,11 +325,8 @@ class Team(Generic[In, Out]):
         return tuple(Answered(now, pending, answer) for pending, answer in answers.items())
 
     def _environment(self, state: State, log: RunLog, deps: Any) -> Environment:
-        past = {role: self.journal.memories(role, state.session) for role in self.roles} if state.session else {}
-        if state.memories:  # what this very run remembered stands in its session already
-            past = {role: entries[: len(entries) - len(state.memories.get(role, ()))] for role, entries in past.items()}
         folder = self._workspace or Path(tempfile.gettempdir()) / f"metagpt-{state.run_id}"
-        return Environment(state, log, self._setting, workspace=Workspace(folder), deps=deps, past=past)
+        return Environment(state, log, self._setting, workspace=Workspace(folder), deps=deps)
 
     def _stream(self, opened: _Opened, first: Callable[[], Tick]) -> RunStream[Out]:
         environment = opened.environment
@@ -334,8 +341,15 @@ class Team(Generic[In, Out]):
             return goal
         fields = self.start.model_fields
         if isinstance(goal, str) and len(fields) == 1 and next(iter(fields.values())).annotation is str:
-            return self.start(**{next(iter(fields)): goal})
-        raise ConfigError(f"team {self.name!r}: found {goal!r} to start with; expected a {self.start.__name__}. Make one, or pass text where it has a single str field.")
+            try:
+                return self.start(**{next(iter(fields)): goal})
+            except ValidationError as error:
+                problems = "; ".join(each["msg"] for each in error.errors())
+                raise ConfigError(f"team {self.name!r}: found {goal!r} to start with, but {problems}. Start with another text.") from error
+        raise ConfigError(
+            f"team {self.name!r}: found {goal!r} to start with; expected a {self.start.__name__}."
+            " Make one, or pass text where it has a single str field."
+        )
 
     # models
 
@@ -347,7 +361,10 @@ class Team(Generic[In, Out]):
         """
         wanted = reference or self._models.get(role) or self._team_model
         if wanted is None:
-            raise ConfigError(f"role {role!r}: found no model; expected one of its own or the team's. Pass Team(model='openai:NAME'), model='embedded', or a ScriptedModel in tests.")
+            raise ConfigError(
+                f"role {role!r}: found no model; expected one of its own or the team's."
+                " Pass Team(model='openai:NAME'), model='embedded', or a ScriptedModel in tests."
+            )
         if not isinstance(wanted, str):
             return wanted
         if wanted not in self._opened:
@@ -363,8 +380,8 @@ class Team(Generic[In, Out]):
             profile = self.model_for(role).profile
             if profile.price is None:
                 raise ConfigError(
-                    f"role {role!r}: found model {profile.reference!r} without a known price under a budget of {self.budget.usd} USD; expected one."
-                    " Add it under [prices] in metagpt.toml, or bound tokens instead."
+                    f"role {role!r}: found model {profile.reference!r} without a known price under a budget of {self.budget.usd} USD;"
+                    " expected one. Add it under [prices] in metagpt.toml, or bound tokens instead."
                 )
 
     async def close(self) -> None:
@@ -380,11 +397,35 @@ class Team(Generic[In, Out]):
         """Messages and handlers as a networkx digraph."""
         return to_networkx(self._handlers, self.start, self.final)
 
-    def diagram(self, format: Literal["mermaid", "dot", "svg"] = "mermaid") -> str:  # noqa: A002 - the word users type
+    def diagram(self, format: Literal["mermaid", "dot", "svg"] = "mermaid") -> str:
         """The graph as text in that format."""
         from metagpt.diagram import draw
 
         return draw(self.graph, format)
+
+
+def _check_parts(roles: Sequence[Any], start: Any, models: Mapping[str, Any], memory: Any, journal: Any) -> None:
+    """Refuse what cannot be a part of a team, before the graph is looked at.
+
+    Raises:
+        ConfigError: naming the keyword.
+    """
+    for role in roles:
+        if not isinstance(role, Role):
+            hint = f"{role.__name__}()" if isinstance(role, type) and issubclass(role, Role) else "an instance of a subclass of Role"
+            raise ConfigError(f"Team(roles): found {role!r}; expected a role. Pass {hint}.")
+    if not (isinstance(start, type) and issubclass(start, Message)):
+        raise ConfigError(f"Team(start=): found {start!r}; expected a Message class. Derive it from metagpt.Message.")
+    models = {**models, **{f"model of role {role.name!r}": role.model for role in roles}}
+    for keyword, model in models.items():
+        if not (model is None or isinstance(model, str | Model)):
+            raise ConfigError(
+                f"Team({keyword}): found {model!r}; expected a model. Pass a reference like 'openai:NAME', or an object that is one."
+            )
+    if not (memory is None or isinstance(memory, Memory)):
+        raise ConfigError(f"Team(memory=): found {memory!r}; expected a memory. Pass WindowMemory().")
+    if not (journal is None or isinstance(journal, Journal)):
+        raise ConfigError(f"Team(journal=): found {journal!r}; expected a journal. Pass SqliteJournal(path).")
 
 
 def _final_types(final: Any) -> tuple[type[Message], ...]:  # Any: a class, a union of classes or None
@@ -399,5 +440,3 @@ def _final_types(final: Any) -> tuple[type[Message], ...]:  # Any: a class, a un
 
 def _goal_text(message: Message) -> str:
     return message.text if isinstance(message, Goal) else message.model_dump_json()
-
-

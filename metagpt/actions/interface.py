@@ -7,16 +7,22 @@ import logging
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, cast, overload, runtime_checkable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
-from pydantic_core import from_json, to_json
+from pydantic import ValidationError
+from pydantic_core import to_json
 
 from metagpt.actions.docstrings import parameter_texts
 from metagpt.errors import ActionError, ConfigError
 from metagpt.models.interface import JsonSchema, ToolSpec
 
-__all__ = ["Action", "ActionContext", "FunctionAction", "Permissions", "action"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel, TypeAdapter
+
+__all__ = ["Action", "ActionContext", "FunctionAction", "Permissions", "action", "as_action", "tool_spec"]
+
+_FIELD = "argument_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +91,7 @@ class FunctionAction:
         self.permissions = permissions
         self.idempotent = idempotent
         self._function = function
-        self._arguments: type[BaseModel] | None = None
         self._context_parameter: str | None = None
-        self._result: TypeAdapter[Any] | None = None
         if not inspect.iscoroutinefunction(function):
             raise ConfigError(f"@action {self.name}: found a plain function; expected `async def`. Write `async def {self.name}(...)`.")
         self._hints = self._read_hints()
@@ -96,10 +100,15 @@ class FunctionAction:
         try:
             hints = typing.get_type_hints(self._function, include_extras=True)
         except NameError as error:
-            raise ConfigError(f"@action {self.name}: found the annotation {error.name!r}, which names nothing; expected a type. Import it at module level.") from error
+            raise ConfigError(
+                f"@action {self.name}: found the annotation {error.name!r}, which names nothing; expected a type."
+                " Import it at module level."
+            ) from error
         for parameter in inspect.signature(self._function).parameters.values():
             if parameter.name not in hints:
-                raise ConfigError(f"@action {self.name}: found no annotation on {parameter.name!r}; expected a type. Its schema is made of it.")
+                raise ConfigError(
+                    f"@action {self.name}: found no annotation on {parameter.name!r}; expected a type. Its schema is made of it."
+                )
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise ConfigError(f"@action {self.name}: found {parameter}; expected named parameters only. Name each one.")
             if hints[parameter.name] is ActionContext:
@@ -109,46 +118,51 @@ class FunctionAction:
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:  # Any: the function's own signature
         return await self._function(*args, **kwargs)
 
-    @property
-    def arguments(self) -> type[BaseModel]:
-        """The model that checks the arguments; made on first use."""
-        if self._arguments is None:
-            texts = parameter_texts(inspect.getdoc(self._function) or "")
-            fields: dict[str, Any] = {}
-            for parameter in inspect.signature(self._function).parameters.values():
-                if parameter.name == self._context_parameter:
-                    continue
-                annotation = self._hints[parameter.name]
-                if parameter.name in texts:
-                    from pydantic import Field
+    @cached_property
+    def _arguments(self) -> type[BaseModel]:
+        """The model that checks the arguments. Its fields have names of their own, for `json` or `_x` would clash with pydantic's."""
+        from pydantic import ConfigDict, Field, create_model
 
-                    annotation = typing.Annotated[annotation, Field(description=texts[parameter.name])]
-                fields[parameter.name] = (annotation, ... if parameter.default is parameter.empty else parameter.default)
-            self._arguments = create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
-        return self._arguments
+        texts = parameter_texts(inspect.getdoc(self._function) or "")
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self._function).parameters.values():
+            if parameter.name != self._context_parameter:
+                field = Field(
+                    ... if parameter.default is parameter.empty else parameter.default,
+                    alias=parameter.name,
+                    description=texts.get(parameter.name),
+                )
+                fields[_FIELD + parameter.name] = (self._hints[parameter.name], field)
+        return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
 
-    @property
+    @cached_property
     def parameters(self) -> JsonSchema:
-        schema = self.arguments.model_json_schema()
+        schema = self._arguments.model_json_schema()
         schema.pop("title", None)
         return schema
 
     async def perform(self, arguments: Mapping[str, Any], context: ActionContext) -> Any:
         try:
-            checked = self.arguments.model_validate(dict(arguments))
+            checked = self._arguments.model_validate(dict(arguments))
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-            raise ActionError(f"action {self.name!r}: found bad arguments ({problems}); expected {to_json(self.parameters).decode()}.") from error
-        values = {name: getattr(checked, name) for name in type(checked).model_fields}
+            raise ActionError(
+                f"action {self.name!r}: found bad arguments ({problems}); expected {to_json(self.parameters).decode()}."
+            ) from error
+        values = {name.removeprefix(_FIELD): getattr(checked, name) for name in type(checked).model_fields}
         if self._context_parameter is not None:
             values[self._context_parameter] = context
         return await self._function(**values)
 
     def decode(self, result: str) -> Any:
         """A recorded result as the function would have returned it."""
-        if self._result is None:
-            self._result = TypeAdapter(self._hints.get("return", Any))
-        return self._result.validate_python(from_json(result)) if result else None
+        return self._result.validate_json(result) if result else None
+
+    @cached_property
+    def _result(self) -> TypeAdapter[Any]:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self._hints.get("return", Any))
 
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -197,6 +211,8 @@ def as_action(value: object) -> Action:
     Raises:
         ConfigError: it is none.
     """
+    if isinstance(value, FunctionAction):  # at once: asking for the protocol reads every attribute, the schema included
+        return value
     if not isinstance(value, Action):
         raise ConfigError(f"actions: found {value!r}; expected an action. Decorate an async function with @action.")
-    return cast("Action", value)
+    return value

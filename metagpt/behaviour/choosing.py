@@ -27,7 +27,9 @@ class Choice:
     """Whether it passes every example; True when there is none."""
 
 
-def choose(behaviours: Sequence[Sequence[str]], weights: Sequence[float], examples_passed: Sequence[int], num_examples: int, drawn: float) -> Choice:
+def choose(
+    behaviours: Sequence[Sequence[str]], weights: Sequence[float], examples_passed: Sequence[int], num_examples: int, drawn: float
+) -> Choice:
     """Choose among candidates.
 
     Args:

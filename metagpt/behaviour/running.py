@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import sys
 import tempfile
@@ -14,13 +15,15 @@ from typing import Any
 
 from metagpt.actions.confinement import write_confined
 from metagpt.actions.sandbox import Limits, Sandbox, SandboxResult
+from metagpt.behaviour.controls import inverted
 
-__all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "run_tests"]
+__all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "run_tests", "same_value"]
 
 PROGRAM_LIMITS = Limits(cpu_s=5, wall_s=10)
 """For a small program on a handful of inputs, or its tests."""
 
 _RUNNER = "_metagpt_runner.py"
+_DIGITS = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +56,35 @@ class TestReport:
 
 
 def same_value(first: Any, second: Any) -> bool:
-    """Equal as JSON values; bool is no int, and floats are compared to nine digits."""
+    """Equal as JSON values: bool is no number, whole numbers are compared exactly, floats to nine digits."""
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
     if isinstance(first, int | float) and isinstance(second, int | float):
-        return abs(first - second) <= 1e-9 * max(1.0, abs(first), abs(second))
+        is_inexact = isinstance(first, float) or isinstance(second, float)
+        return first == second or (is_inexact and _is_close(first, second))
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
         return len(first) == len(second) and all(map(same_value, first, second))
     if isinstance(first, dict) and isinstance(second, dict):
-        return {str(k) for k in first} == {str(k) for k in second} and all(
-            same_value(value, {str(k): v for k, v in second.items()}[str(key)]) for key, value in first.items()
-        )
-    return type(first) is type(second) and first == second
+        found, wanted = ({str(key): value for key, value in each.items()} for each in (first, second))
+        return found.keys() == wanted.keys() and all(same_value(found[key], wanted[key]) for key in found)
+    return bool(type(first) is type(second) and first == second)
+
+
+def _is_close(first: float, second: float) -> bool:
+    try:
+        return math.isclose(first, second, rel_tol=_DIGITS, abs_tol=_DIGITS)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 async def observe(
-    sandbox: Sandbox, files: Mapping[str, str], *, file: str, function: str, inputs: Sequence[Sequence[Any]], limits: Limits = PROGRAM_LIMITS
+    sandbox: Sandbox,
+    files: Mapping[str, str],
+    *,
+    file: str,
+    function: str,
+    inputs: Sequence[Sequence[Any]],
+    limits: Limits = PROGRAM_LIMITS,
 ) -> list[Outcome]:
     """Call a program's function once per input, in one process.
 
@@ -81,22 +97,44 @@ async def observe(
         limits: Of all calls together.
 
     Returns:
-        One outcome per input; when the process died, the same error for each.
+        One outcome per input; when the process ended early, the same error for each.
     """
     job = {"kind": "calls", "file": file, "function": function, "inputs": [list(each) for each in inputs]}
     outcomes, error = await _run(sandbox, files, job, limits)
     if error or len(outcomes) != len(inputs):
         return [Outcome(error=error or "the program's report is incomplete") for _ in inputs]
-    return [Outcome(value=each.get("value"), error=str(each.get("error", ""))) for each in outcomes]
+    return [Outcome(value=each.get("value"), error=each.get("error", "")) for each in outcomes]
 
 
 async def run_tests(sandbox: Sandbox, files: Mapping[str, str], *, tests: Sequence[str], limits: Limits = PROGRAM_LIMITS) -> TestReport:
-    """Run the `test…` functions of the named files; they import the program by its module name."""
+    """Run the test functions of files that import the program by its modules' names.
+
+    Tests that pass are run once more turned round, and must then fail: one that passes whatever the program does counts as
+    failed.
+
+    Args:
+        sandbox: Where they run.
+        files: Program and tests, text by relative path.
+        tests: Which of the files hold tests: functions named `test…`, without parameters.
+        limits: Of one run of all of them.
+    """
     outcomes, error = await _run(sandbox, files, {"kind": "tests", "tests": list(tests)}, limits)
-    if error:
-        return TestReport(tests=1, failures=(f"{', '.join(tests)}: {error}",))
-    failures = tuple(f"{each.get('test')}: {each['error']}" for each in outcomes if each.get("error"))
-    return TestReport(tests=len(outcomes), failures=failures)
+    untold = set(tests) - {each.get("file") for each in outcomes}
+    if error or untold:
+        return TestReport(tests=len(outcomes), failures=(f"{', '.join(tests)}: {error or 'the report is incomplete'}",))
+    failures = [f"{each.get('test')}: {each['error']}" for each in outcomes if each.get("error")]
+    return TestReport(tests=len(outcomes), failures=tuple(failures or await _without_force(sandbox, files, tests, outcomes, limits)))
+
+
+async def _without_force(
+    sandbox: Sandbox, files: Mapping[str, str], tests: Sequence[str], passed: Sequence[Mapping[str, Any]], limits: Limits
+) -> list[str]:
+    """A failure for each of the tests that passed and that do not fail turned round."""
+    control = {**files, **{path: inverted(files[path]) for path in tests}}
+    outcomes, _ = await _run(sandbox, control, {"kind": "tests", "tests": list(tests)}, limits)
+    failing = {(each.get("file"), each.get("test")) for each in outcomes if each.get("error", "").startswith("AssertionError")}
+    idle = [str(each.get("test")) for each in passed if (each.get("file"), each.get("test")) not in failing]
+    return [f"{test}: it passes whatever the program does, so it proves nothing" for test in idle]
 
 
 async def _run(sandbox: Sandbox, files: Mapping[str, str], job: Mapping[str, Any], limits: Limits) -> tuple[list[dict[str, Any]], str]:
@@ -107,7 +145,7 @@ async def _run(sandbox: Sandbox, files: Mapping[str, str], job: Mapping[str, Any
             write_confined(Path(folder), path, text.encode())
         write_confined(Path(folder), _RUNNER, resources.files("metagpt.behaviour").joinpath("runner.py").read_bytes())
         request = json.dumps({**job, "nonce": nonce}).encode()
-        result = await sandbox.run([sys.executable, "-I", _RUNNER], workspace=Path(folder), stdin=request, limits=limits)
+        result = await sandbox.run([sys.executable, "-I", "-B", _RUNNER], workspace=Path(folder), stdin=request, limits=limits)
     return _report(result, nonce)
 
 
@@ -116,9 +154,9 @@ def _report(result: SandboxResult, nonce: str) -> tuple[list[dict[str, Any]], st
         return [], f"stopped by the {result.killed_by} limit"
     try:
         report = json.loads(result.stdout)
-    except ValueError:
-        last = result.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no report"]
-        return [], f"ended with status {result.exit_status}: {last[0][:300]}"
+    except (ValueError, RecursionError):
+        said = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return [], f"it ended early, with status {result.exit_status}" + "".join(f": {line[:300]}" for line in said)
     if not isinstance(report, dict) or report.get("nonce") != nonce or not isinstance(report.get("outcomes"), list):
         return [], "the report is not the runner's"
     return [each for each in report["outcomes"] if isinstance(each, dict)], ""

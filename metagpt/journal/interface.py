@@ -44,6 +44,7 @@ class RunHeader:
     session: str | None = None
     status: str = "running"
     updated: float = 0.0
+    """When it was last written to, to the minute."""
 
 
 class Codec(Protocol):
@@ -51,6 +52,10 @@ class Codec(Protocol):
 
     def encode(self, tick: Any, /) -> tuple[str, bytes]:  # Any: the journal's entries are opaque to it
         """Kind and JSON body."""
+        ...
+
+    def mask(self, text: str, /) -> str:
+        """The text without secrets: all text that is kept beside the entries passes through here."""
         ...
 
     def decode(self, kind: str, body: bytes, /) -> Any:  # Any: as above
@@ -61,11 +66,14 @@ class Codec(Protocol):
 class RunLog(Protocol):
     """One run's entries, held by one writer at a time."""
 
-    def append(self, entries: Sequence[Any], *, status: str | None = None, memories: Sequence[tuple[str, str]] = ()) -> Awaitable[None] | None:
+    def append(
+        self, entries: Sequence[Any], *, time: float, status: str | None = None, memories: Sequence[tuple[str, str]] = ()
+    ) -> Awaitable[None] | None:
         """Add entries in one transaction, with the run's new status and what roles remember for its session.
 
         Args:
             entries: What happened, in order.
+            time: When the newest of it happened, in seconds since 1970 UTC.
             status: The run's status from now on, if it changes.
             memories: (role, JSON text) pairs; kept only when the run belongs to a session.
 
@@ -79,6 +87,13 @@ class RunLog(Protocol):
 
     def read(self) -> list[Any]:
         """All entries from the first."""
+        ...
+
+    def past(self, role: str) -> list[str]:
+        """What the role remembered of the run's session when the run began; nothing without a session.
+
+        It stays the same however often the run is resumed and whatever other runs of the session remember meanwhile.
+        """
         ...
 
     def close(self) -> None:
@@ -127,5 +142,8 @@ class Journal(Protocol):
         ...
 
     def prune(self, *, before: float) -> int:
-        """Remove runs that ended and were last written to before that time; returns how many. Memories stay."""
+        """Remove runs that were last written to before that time; returns how many.
+
+        Runs that somebody executes or that wait for a person stay, and so do all memories.
+        """
         ...

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 import zlib
 from collections.abc import Awaitable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,11 +22,12 @@ from filelock import FileLock, Timeout
 
 from metagpt.errors import JournalCorruptError, JournalError, RunExistsError, RunLockedError, UnknownRunError, did_you_mean
 from metagpt.journal.interface import Codec, Record, RunHeader, check_run_id
-from metagpt.journal.schema import open_database
+from metagpt.journal.schema import BUSY_TIMEOUT_S, open_database
 
 __all__ = ["SqliteJournal"]
 
-_BUSY_TIMEOUT_S = 30.0
+_TOUCH_S = 60.0
+"""How far `updated` may lag behind the last record."""
 
 
 class _Write(NamedTuple):
@@ -35,7 +36,17 @@ class _Write(NamedTuple):
     run: int
     rows: list[tuple[int, int, str, bytes, int]]
     status: str | None
+    updated: float | None
     memories: list[tuple[str, str, str]]
+
+
+class _Row(NamedTuple):
+    """A run as its table knows it."""
+
+    id: int
+    session: str | None
+    remembered: int
+    """Id of the last memory of any run when it began."""
 
 
 class SqliteJournal:
@@ -54,11 +65,14 @@ class SqliteJournal:
 
     def __init__(self, path: str | Path, durability: Literal["process", "power"] = "process") -> None:
         if durability not in ("process", "power"):
-            raise JournalError(f"SqliteJournal: found durability={durability!r}; expected 'process' or 'power'.")
+            raise JournalError(f"SqliteJournal: found durability={durability!r}; expected 'process' or 'power'. Name one of them.")
         self.path = Path(path)
         self.durability = durability
         self._lock = threading.Lock()
+        """Held while the connection is in use."""
         self._connection: sqlite3.Connection | None = None
+        self._queue_lock = threading.Lock()
+        """Held for moments only: an event loop may wait for it."""
         self._queue: list[tuple[_Write, Future[None]]] = []
         self._thread: ThreadPoolExecutor | None = None
 
@@ -70,26 +84,44 @@ class SqliteJournal:
         return self._connection
 
     def create(self, header: RunHeader, codec: Codec) -> _Log:
-        lock = self._hold(check_run_id(header.run_id))
+        try:
+            lock = self._hold(check_run_id(header.run_id))
+        except RunLockedError:
+            if self._rows(header.run_id):
+                raise self._exists(header.run_id) from None
+            raise
         try:
             with self._lock:
-                cursor = self._execute(
-                    "INSERT INTO runs (run_id, team, goal, session, status, created, updated) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (header.run_id, header.team, header.goal, header.session, header.status, header.created, header.created),
-                )
+                self._change(
+                    [
+                        (
+                            "INSERT INTO runs (run_id, team, goal, session, status, created, updated, remembered)"
+                            " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(id), 0) FROM memories",
+                            (
+                                header.run_id, header.team, codec.mask(header.goal), header.session, header.status,
+                                header.created, header.created,
+                            ),
+                        )
+                    ]
+                )  # fmt: skip
+            return _Log(self, self._row(header.run_id), codec, lock, 0)
         except sqlite3.IntegrityError as error:
             lock.release()
-            raise RunExistsError(f"{self.path}: found run {header.run_id!r} already there; expected a new id. Resume it, or choose another.") from error
+            raise self._exists(header.run_id) from error
         except BaseException:
             lock.release()
             raise
-        return _Log(self, int(cursor.lastrowid or 0), header.session, codec, lock, 0)
 
     def open(self, run_id: str, codec: Codec) -> _Log:
-        row, session, count = self._run(run_id)
+        self._row(check_run_id(run_id))
         lock = self._hold(run_id)
-        row, session, count = self._run(run_id)  # again, now that nobody else can write to it
-        return _Log(self, row, session, codec, lock, count)
+        try:
+            row = self._row(run_id)  # again, now that nobody else can write to it
+            ((count,),) = self._read("SELECT count(*) FROM records WHERE run = ?", (row.id,))
+        except BaseException:
+            lock.release()
+            raise
+        return _Log(self, row, codec, lock, count)
 
     def runs(self) -> list[RunHeader]:
         if not self.path.exists():
@@ -98,39 +130,42 @@ class SqliteJournal:
         return [RunHeader(run_id=r, team=t, goal=g, created=c, session=s, status=st, updated=u) for r, t, g, c, s, st, u in rows]
 
     def records(self, run_id: str) -> Iterator[Record]:
-        row, _, _ = self._run(run_id)
-        yield from self.records_of(row)
+        yield from self.records_of(self._row(run_id).id)
 
     def memories(self, role: str, session: str) -> list[str]:
+        return self.memories_until(role, session, None)
+
+    def memories_until(self, role: str, session: str, last: int | None) -> list[str]:
+        """What the role remembers of the session, up to that memory."""
         if not self.path.exists():
             return []
-        return [body for (body,) in self._read("SELECT body FROM memories WHERE session = ? AND role = ? ORDER BY id", (session, role))]
+        where = "session = ? AND role = ? AND (? IS NULL OR id <= ?)"
+        return [body for (body,) in self._read(f"SELECT body FROM memories WHERE {where} ORDER BY id", (session, role, last, last))]  # noqa: S608 - a constant
 
     def prune(self, *, before: float) -> int:
-        if not self.path.exists():
-            return 0
-        removed = 0
-        for header in self.runs():
-            if header.updated >= before or header.status == "waiting":
-                continue
-            try:
-                lock = self._hold(header.run_id)
-            except RunLockedError:
-                continue
-            row, _, _ = self._run(header.run_id)
+        return sum(self._prune(header.run_id) for header in self.runs() if header.updated < before and header.status != "waiting")
+
+    def _prune(self, run_id: str) -> bool:
+        try:
+            lock = self._hold(run_id)
+        except RunLockedError:
+            return False
+        try:
+            row = self._row(run_id).id
             with self._lock:
-                self._transaction([("DELETE FROM records WHERE run = ?", (row,)), ("DELETE FROM runs WHERE id = ?", (row,))])
+                self._change([("DELETE FROM records WHERE run = ?", (row,)), ("DELETE FROM runs WHERE id = ?", (row,))])
+            Path(lock.lock_file).unlink(missing_ok=True)  # while it is held: who comes later locks a new file
+        finally:
             lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
-            removed += 1
-        return removed
+        return True
 
     def close(self) -> None:
         """Close the file; it opens again on the next use."""
+        with self._queue_lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown(wait=True)
         with self._lock:
-            if self._thread is not None:
-                self._thread.shutdown(wait=True)
-                self._thread = None
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -151,13 +186,17 @@ class SqliteJournal:
             yield Record(sequence, kind, body)
 
     def write(self, write: _Write) -> Awaitable[None] | None:
-        """Commit one append now, or hand it to the writer thread and return what to wait for."""
+        """Commit one append now, or hand it to the writer thread and return what to wait for.
+
+        Raises:
+            JournalError: nothing of it was written.
+        """
         if self.durability == "process" and not self._queue and self._lock.acquire(blocking=False):
             try:
                 self._commit([write], wait=False)
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise JournalError(f"{self.path}: {error}; nothing was written. Make room, or make the file writable, and resume.") from error
+                    raise self._unwritten(error) from error
             else:
                 return None
             finally:
@@ -166,7 +205,7 @@ class SqliteJournal:
 
     def _enqueue(self, write: _Write) -> Awaitable[None]:
         done: Future[None] = Future()
-        with self._lock:
+        with self._queue_lock:
             self._queue.append((write, done))
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="metagpt-journal")
@@ -174,106 +213,136 @@ class SqliteJournal:
         return asyncio.wrap_future(done)
 
     def _drain(self) -> None:
+        """Commit everything that waits, in one transaction; runs in the writer thread."""
         with self._lock:
-            batch, self._queue = self._queue, []
-            if not batch:
-                return
+            with self._queue_lock:
+                batch, self._queue = self._queue, []
+            failure: BaseException | None = None
             try:
-                self._commit([write for write, _ in batch], wait=True)
+                if batch:
+                    self._commit([write for write, _ in batch], wait=True)
             except sqlite3.Error as error:
-                failure = JournalError(f"{self.path}: {error}; nothing was written. Make room, or make the file writable, and resume.")
+                failure = self._unwritten(error)
                 failure.__cause__ = error
-                for _, done in batch:
-                    done.set_exception(failure)
-                return
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the write must hear of it
+                failure = error
         for _, done in batch:
-            done.set_result(None)
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
 
     def _commit(self, writes: Sequence[_Write], *, wait: bool) -> None:
         connection = self.connection
-        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000) if wait else 0}")
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000) if wait else 0}")
         connection.execute("BEGIN IMMEDIATE")
         try:
             for write in writes:
                 connection.executemany("INSERT INTO records (run, sequence, kind, body, checksum) VALUES (?, ?, ?, ?, ?)", write.rows)
-                if write.status is not None:
-                    connection.execute("UPDATE runs SET status = ?, updated = ? WHERE id = ?", (write.status, time.time(), write.run))
+                if write.updated is not None:
+                    connection.execute(
+                        "UPDATE runs SET status = coalesce(?, status), updated = ? WHERE id = ?", (write.status, write.updated, write.run)
+                    )
                 if write.memories:
                     connection.executemany("INSERT INTO memories (session, role, body) VALUES (?, ?, ?)", write.memories)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            self._roll_back(connection)
             raise
 
-    def _transaction(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:
+    def _change(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:  # Any: what sqlite binds
         connection = self.connection
-        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement, values in statements:
-                connection.execute(statement, values)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
-        self.connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
-        try:
-            return self.connection.execute(statement, values)
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in statements:
+                    connection.execute(statement, values)
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: {error}; nothing was written. Make room, or make the file writable.") from error
+            raise self._unwritten(error) from error
+
+    @staticmethod
+    def _roll_back(connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:  # some failures have rolled it back already
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _unwritten(self, error: sqlite3.Error) -> JournalError:
+        return JournalError(f"{self.path}: {error}; nothing was written. Make room, or make the file writable, and resume.")
+
+    def _exists(self, run_id: str) -> RunExistsError:
+        return RunExistsError(f"{self.path}: found run {run_id!r} already there; expected a new id. Resume it, or choose another.")
 
     def _read(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:  # Any: sqlite rows
         try:
             with self._lock:
                 return self.connection.execute(statement, values).fetchall()
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"{self.path}: {error}; expected to read it. Make it readable, or wait for whoever holds it.") from error
         except sqlite3.DatabaseError as error:
             raise JournalCorruptError(f"{self.path}: {error}; expected a journal. Restore the file from a copy.") from error
 
-    def _run(self, run_id: str) -> tuple[int, str | None, int]:
-        rows = self._read("SELECT id, session FROM runs WHERE run_id = ?", (run_id,)) if self.path.exists() else []
+    def _rows(self, run_id: str) -> list[_Row]:
+        if not self.path.exists():
+            return []
+        return [_Row(*row) for row in self._read("SELECT id, session, remembered FROM runs WHERE run_id = ?", (run_id,))]
+
+    def _row(self, run_id: str) -> _Row:
+        rows = self._rows(run_id)
         if not rows:
-            known = [header.run_id for header in self.runs()]
-            raise UnknownRunError(f"{self.path}: found no run {run_id!r}; expected one of its runs. {did_you_mean(run_id, known[:20])}")
-        row, session = rows[0]
-        ((count,),) = self._read("SELECT count(*) FROM records WHERE run = ?", (row,))
-        return row, session, count
+            known = [header.run_id for header in self.runs()[:20]]
+            raise UnknownRunError(f"{self.path}: found no run {run_id!r}; expected one of its runs. {did_you_mean(run_id, known)}")
+        return rows[0]
 
     def _hold(self, run_id: str) -> FileLock:
         """Take the run's lock: the operating system's own, so death releases it."""
         folder = self.path.with_name(self.path.name + ".locks")
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{run_id}.lock", timeout=0, mode=0o600, thread_local=False)
         try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{run_id}.lock", timeout=0, mode=0o600, thread_local=False)
             lock.acquire()
         except Timeout as error:
             raise RunLockedError(f"run {run_id!r}: found it being executed by another process or task; expected it to rest. Wait for it, or stop that one.") from error
+        except OSError as error:
+            raise JournalError(f"{self.path}: found no way to lock run {run_id!r} ({error}); expected a folder to write to. Make {folder} writable.") from error
         return lock
 
 
 class _Log:
-    def __init__(self, journal: SqliteJournal, row: int, session: str | None, codec: Codec, lock: FileLock, count: int) -> None:
+    def __init__(self, journal: SqliteJournal, row: _Row, codec: Codec, lock: FileLock, count: int) -> None:
         self._journal = journal
         self._row = row
-        self._session = session
         self._codec = codec
         self._lock = lock
         self._count = count
+        self._touched = float("-inf")
 
-    def append(self, entries: Sequence[Any], *, status: str | None = None, memories: Sequence[tuple[str, str]] = ()) -> Awaitable[None] | None:
+    def append(
+        self, entries: Sequence[Any], *, time: float, status: str | None = None, memories: Sequence[tuple[str, str]] = ()
+    ) -> Awaitable[None] | None:
         rows = []
         for index, entry in enumerate(entries, self._count):
             kind, body = self._codec.encode(entry)
-            rows.append((self._row, index, kind, body, zlib.crc32(body)))
-        remembered = [(self._session, role, body) for role, body in memories] if self._session is not None else []
+            rows.append((self._row.id, index, kind, body, zlib.crc32(body)))
+        session = self._row.session
+        remembered = [] if session is None else [(session, role, self._codec.mask(body)) for role, body in memories]
         self._count += len(rows)
-        return self._journal.write(_Write(self._row, rows, status, remembered))
+        updated = time if status is not None or time - self._touched > _TOUCH_S else None
+        self._touched = self._touched if updated is None else updated
+        return self._journal.write(_Write(self._row.id, rows, status, updated, remembered))
 
     def read(self) -> list[Any]:
-        return [self._codec.decode(record.kind, record.body) for record in self._journal.records_of(self._row)]
+        return [self._codec.decode(record.kind, record.body) for record in self._journal.records_of(self._row.id)]
+
+    def past(self, role: str) -> list[str]:
+        row = self._row
+        return [] if row.session is None else self._journal.memories_until(role, row.session, row.remembered)
 
     def close(self) -> None:
         self._lock.release()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -51,7 +52,7 @@ def model_loss(model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
     return loss
 
 
-def fit(  # noqa: PLR0913  a loop has this many parts
+def fit(
     model: nn.Module,
     batches: Batches[Any],
     *,
@@ -90,13 +91,13 @@ def fit(  # noqa: PLR0913  a loop has this many parts
             group["lr"] = peak * schedule(number)
         optimizer.zero_grad()
         loss = loss_of(model, batches[number])
-        loss.backward()
+        torch.autograd.backward(loss)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if share_gradients is not None:
             share_gradients(gradients)
         norm = nn.utils.clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
-        yield Step(number + 1, float(loss.detach()), float(norm), lambda made=number + 1: _state(model, optimizer, made, peaks))
+        yield Step(number + 1, float(loss.detach()), float(norm), partial(_state, model, optimizer, number + 1, peaks))
 
 
 def _state(model: nn.Module, optimizer: Optimizer, number: int, peaks: Sequence[float]) -> dict[str, Any]:

@@ -81,11 +81,15 @@ class ModelOptions:
     """Most model calls of one `ask` whose replies ask for tools."""
 
     def over(self, defaults: ModelOptions) -> ModelOptions:
-        """These options, with each None or empty one taken from `defaults`."""
+        """These options, with each None or empty one taken from `defaults`.
+
+        A default temperature that goes with several candidates is advice on drawing them; it does not count for a single one.
+        """
+        is_single = self.n == 1 and (defaults.n or 1) > 1
         return replace(
             self,
             model=self.model or defaults.model,
-            temperature=defaults.temperature if self.temperature is None else self.temperature,
+            temperature=defaults.temperature if self.temperature is None and not is_single else self.temperature,
             top_p=defaults.top_p if self.top_p is None else self.top_p,
             max_tokens=defaults.max_tokens if self.max_tokens is None else self.max_tokens,
             stop=self.stop or defaults.stop,
@@ -185,6 +189,8 @@ class ModelProfile:
     """`compact`: a model fine-tuned to calls; it reads the call's name and context, not the chat."""
     calls: tuple[str, ...] = ()
     """Of a compact model: the calls it was trained for."""
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a compact model: the keys of each call's context that it reads, in this order; a call not named reads all of it."""
     defaults: ModelOptions = ModelOptions()
     """The model's own advice on how to draw: temperature, candidates."""
     price: Price | None = None

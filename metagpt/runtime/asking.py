@@ -11,7 +11,7 @@ from typing_extensions import TypeForm
 
 from metagpt.actions.interface import Action, tool_spec
 from metagpt.errors import ActionError, InvalidReplyError, did_you_mean
-from metagpt.events import DroppedFromContextEvent
+from metagpt.events import DeltasDiscardedEvent, DroppedFromContextEvent
 from metagpt.memory.interface import MemoryEntry
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, ToolCall
 from metagpt.models.structured import OutputType, output_type, reask_message
@@ -71,7 +71,7 @@ def _call_name(execution: Execution, name: str | None) -> str:
 def _chat(execution: Execution, call: str, text: str) -> list[ChatMessage]:
     """Persona, what the memory puts into the window, the prompt; and a person's note on the last attempt."""
     chat = [ChatMessage("system", execution.persona)] if execution.persona else []
-    entries = [*execution.host.recollection(execution.role).window(), *execution.remembered]
+    entries = [*execution.host.recollection(execution.invocation).window(), *execution.remembered]
     for entry in _fitting(execution, call, entries, len(text) + len(execution.persona)):
         if entry.kind == "exchange":
             chat += [ChatMessage("user", entry.text), ChatMessage("assistant", entry.answer)]
@@ -112,15 +112,16 @@ def _fitting(execution: Execution, call: str, entries: list[MemoryEntry], spent_
 
 async def _answers(execution: Execution, request: ModelRequest, output: OutputType[T], tools: Mapping[str, Action]) -> list[T]:
     reasks, rounds = 0, 0
+    used: list[tuple[str, int]] = []
     while True:
-        reply = await execution.call(request)
+        reply, recorded_as = await execution.call(request)
+        used.append(recorded_as)
         first = reply.candidates[0]
         if first.tool_calls:
             rounds += 1
             if rounds > request.options.max_rounds:
-                raise InvalidReplyError(
-                    f"{request.call}: found a model still asking for tools after {request.options.max_rounds} rounds; expected an answer. Raise ModelOptions(max_rounds=)."
-                )
+                text = f"{request.call}: found a model still asking for tools after {request.options.max_rounds} rounds; expected an answer."
+                raise _spoiled(InvalidReplyError(f"{text} Raise ModelOptions(max_rounds=)."), used)
             request = replace(request, chat=(*request.chat, *await _tool_turns(execution, first, tools)))
             continue
         answers, error = _parsed(output, reply)
@@ -129,11 +130,24 @@ async def _answers(execution: Execution, request: ModelRequest, output: OutputTy
         assert error is not None, "no answer without an error"
         reasks += 1
         if reasks > _most_reasks(execution, request):
-            raise InvalidReplyError(
-                f"{request.call}: {error} Found in {reasks} answers in a row; expected {output.name}. Use a model that follows schemas, or a simpler type."
-            ) from error
+            text = f"{request.call}: {error} Found in {reasks} answers in a row; expected {output.name}."
+            raise _spoiled(InvalidReplyError(f"{text} Use a model that follows schemas, or a simpler type."), used) from error
+        _discard_deltas(execution, request.call, str(error))
         turns = (ChatMessage("assistant", first.text), ChatMessage("user", reask_message(error)))
         request = replace(request, chat=(*request.chat, *turns))
+
+
+def _spoiled(error: InvalidReplyError, used: Sequence[tuple[str, int]]) -> InvalidReplyError:
+    """The error, knowing the recorded replies that led to it: the next attempt does not use them again."""
+    error.spoiled = tuple(used)
+    return error
+
+
+def _discard_deltas(execution: Execution, call: str, reason: str) -> None:
+    host = execution.host
+    if host.is_watched:
+        invocation, now = execution.invocation.id, host.clock.now()
+        host.emit(DeltasDiscardedEvent(run_id=host.run_id, time=now, role=execution.role, call=call, invocation=invocation, reason=reason))
 
 
 def _most_reasks(execution: Execution, request: ModelRequest) -> int:

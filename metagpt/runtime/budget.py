@@ -86,7 +86,13 @@ class Ledger:
     reserved_calls: int = 0
     reserved_tokens: int = 0
     reserved_usd: float = 0.0
-    open: dict[tuple[str, str, int], Reservation] = field(default_factory=dict)
+    open: dict[str, dict[tuple[str, int], Reservation]] = field(default_factory=dict)
+    """Reservations by invocation and call."""
+
+    @property
+    def has_no_step_left(self) -> bool:
+        """Whether the budget of steps is used up."""
+        return self.budget.steps is not None and self.steps >= self.budget.steps
 
     def affordable_tokens(self, input_bound: int, max_tokens: int, price: Price | None) -> int | str:
         """Output tokens the unreserved budget affords, at most `max_tokens`; or, as text, what it lacks."""
@@ -109,16 +115,21 @@ class Ledger:
                 afforded = min(afforded, int(left_usd * 1e6 / price.output))
         return afforded
 
-    def reserve(self, key: tuple[str, str, int], reservation: Reservation) -> None:
+    def reserve(self, invocation: str, call: tuple[str, int], reservation: Reservation) -> None:
         """Set the bound of a call aside until it settles."""
-        self.open[key] = reservation
+        self.open.setdefault(invocation, {})[call] = reservation
         self._hold(reservation, 1)
 
-    def settle(self, key: tuple[str, str, int], usage: TokenUsage | None, *, seconds: float = 0.0, charged: bool = True) -> None:
+    def settle(
+        self, invocation: str, call: tuple[str, int], usage: TokenUsage | None, *, seconds: float = 0.0, charged: bool = True
+    ) -> None:
         """Turn a reservation into usage: the figures given, the bound where there are none, nothing if not charged."""
-        reservation = self.open.pop(key, None)
+        calls = self.open.get(invocation, {})
+        reservation = calls.pop(call, None)
         if reservation is None:
             return
+        if not calls:
+            del self.open[invocation]
         self._hold(reservation, -1)
         spent = usage if usage is not None else reservation.bound if charged else TokenUsage(input_tokens=0, output_tokens=0)
         for part in (
@@ -128,10 +139,15 @@ class Ledger:
         ):
             part.add(spent, reservation.price, seconds=0.0 if part is self.usage else seconds)
 
+    def settle_open(self, invocation: str) -> None:
+        """Settle the invocation's calls in flight at their bound: nobody waits for them any more."""
+        for call in list(self.open.get(invocation, ())):
+            self.settle(invocation, call, None)
+
     def settle_all(self) -> None:
         """Settle every call in flight at its bound: the process that made them is gone."""
-        for key in list(self.open):
-            self.settle(key, None)
+        for invocation in list(self.open):
+            self.settle_open(invocation)
 
     def _hold(self, reservation: Reservation, sign: int) -> None:
         bound = reservation.bound

@@ -7,15 +7,25 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
-from metagpt.errors import JournalCorruptError, JournalError
+from metagpt.errors import JournalCorruptError
 from metagpt.message import Message, tag_of, with_subclasses
 from metagpt.runtime import ticks
 from metagpt.runtime.ticks import Tick
 from metagpt.runtime.wire import Types
 
-__all__ = ["TickCodec", "types_by_tag"]
+__all__ = ["TickCodec", "UnrecordableError", "types_by_tag"]
+
+_MASK = b"***"
+
+
+class UnrecordableError(TypeError):
+    """A tick that JSON cannot hold: the fault of whoever made it, not of the journal."""
+
+    def __init__(self, tick: Tick, reason: object) -> None:
+        super().__init__(f"journal: found a {type(tick).__name__} that JSON cannot hold ({reason}); expected JSON-able values. Change what is said.")
+        self.tick = tick
 
 
 def types_by_tag(named: Iterable[type[Message]]) -> dict[str, type[Message]]:
@@ -43,23 +53,30 @@ class TickCodec:
 
     def __init__(self, types: Types, secrets: Iterable[str] = ()) -> None:
         self._context = {"types": types}
-        self._secrets = tuple(secret.encode() for secret in secrets)
+        self._secrets = tuple(form for secret in secrets for form in _forms(secret))
 
     def encode(self, tick: Tick) -> tuple[str, bytes]:
         """The record's kind and JSON body.
 
         Raises:
-            JournalError: a message in it has a value that JSON cannot hold.
+            UnrecordableError: something in it is a value that JSON cannot hold.
         """
         kind = type(tick).__name__
         try:
             body = _adapters()[kind].dump_json(tick)
-        except PydanticSerializationError as error:
-            raise JournalError(f"journal: found a {kind} that JSON cannot hold ({error}); expected JSON-able messages. Change the message's fields.") from error
+        except (PydanticSerializationError, UnicodeEncodeError) as error:
+            raise UnrecordableError(tick, error) from error
+        return kind, self._masked(body)
+
+    def mask(self, text: str) -> str:
+        """The text without secrets."""
+        return self._masked(text.encode(errors="replace")).decode()
+
+    def _masked(self, body: bytes) -> bytes:
         for secret in self._secrets:
             if secret in body:
-                body = body.replace(secret, b"***")
-        return kind, body
+                body = body.replace(secret, _MASK)
+        return body
 
     def decode(self, kind: str, body: bytes) -> Tick:
         """The tick of a record.
@@ -77,3 +94,11 @@ class TickCodec:
                 f"journal: found a {kind} record that does not read back ({error}); expected what this team wrote. Resume with the team that wrote it."
             ) from error
         return tick
+
+
+def _forms(secret: str) -> tuple[bytes, ...]:
+    """The secret as it stands in text, in JSON, and in JSON that stands in JSON; the longest first."""
+    plain = secret.encode()
+    once = to_json(secret)[1:-1]
+    twice = to_json(once.decode())[1:-1]
+    return tuple(sorted({plain, once, twice}, key=len, reverse=True))

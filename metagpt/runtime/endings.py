@@ -6,25 +6,22 @@ from metagpt.runtime.commands import Command, EndRun
 from metagpt.runtime.state import State
 from metagpt.runtime.ticks import ErrorRecord
 
-__all__ = ["end_if_quiet", "halt"]
+__all__ = ["end_if_quiet", "halt", "run_dead"]
 
 
-def halt(
-    state: State,
-    commands: list[Command],
-    kind: str,
-    text: str,
-    *,
-    role: str | None = None,
-    handler: str | None = None,
-    message: str | None = None,
-    cause: str = "",
-) -> None:
+def halt(state: State, commands: list[Command], error: ErrorRecord) -> None:
     """Decide that the run fails, once: the first error is the run's."""
     if state.halted:
         return
     state.halted = True
-    commands.append(EndRun("failed", ErrorRecord(type=kind, text=text, role=role, handler=handler, message=message, cause=cause)))
+    commands.append(EndRun("failed", error))
+
+
+def run_dead(state: State, commands: list[Command], error: ErrorRecord) -> None:
+    """Halt for good: a message can go nowhere, and resuming the run does not change that."""
+    if state.dead_end is None:
+        state.dead_end = error
+    halt(state, commands, error)
 
 
 def end_if_quiet(state: State, commands: list[Command]) -> None:
@@ -37,17 +34,26 @@ def end_if_quiet(state: State, commands: list[Command]) -> None:
     elif state.outputs or not (state.wiring.final or state.lone_parts):
         state.halted = True
         commands.append(EndRun("done"))
-    elif state.lone_parts:
-        key = next(iter(state.lone_parts))
-        halt(
-            state,
-            commands,
-            "DeadlockError",
-            f"{key}: found {state.lone_parts[key]} message(s) waiting in this join while nothing else runs; expected a partner for each."
-            " Publish the missing part on every path, or use keep=.",
-            role=state.wiring.handlers[key].role,
-            handler=key,
-        )
     else:
-        wanted = " or ".join(cls.__name__ for cls in state.wiring.final)
-        halt(state, commands, "NoOutputError", f"run {state.run_id}: found the run quiet without output; expected a final {wanted}. Publish one on every path.")
+        halt(state, commands, _deadlock(state) if state.lone_parts else _no_output(state))
+
+
+def _deadlock(state: State) -> ErrorRecord:
+    key, parts = next(iter(state.lone_parts.items()))
+    waiting = ", ".join(f"{count} {tag}" for tag, count in parts.items())
+    return ErrorRecord(
+        type="DeadlockError",
+        text=f"{key}: found {waiting} waiting in this join while nothing else runs; expected a partner for each."
+        " Publish the missing part on every path, or use keep=.",
+        role=state.wiring.handlers[key].role,
+        handler=key,
+        message=next(iter(parts)),
+    )
+
+
+def _no_output(state: State) -> ErrorRecord:
+    wanted = " or ".join(cls.__name__ for cls in state.wiring.final)
+    return ErrorRecord(
+        type="NoOutputError",
+        text=f"run {state.run_id}: found the run quiet without output; expected a final {wanted}. Publish one on every path.",
+    )

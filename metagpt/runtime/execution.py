@@ -6,11 +6,12 @@ invocation is taken from there.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,15 +19,24 @@ from pydantic_core import from_json, to_json
 
 from metagpt.actions.interface import Action, ActionContext, FunctionAction
 from metagpt.actions.workspace import Workspace
-from metagpt.errors import ActionError, JournalError, ModelError, RunError
+from metagpt.errors import (
+    ActionError,
+    ContextOverflowError,
+    InvalidReplyError,
+    ModelError,
+    ModelUnavailableError,
+    RateLimitError,
+    RunError,
+    ServerError,
+)
 from metagpt.events import DeltaEvent, Event, ModelRepliedEvent
 from metagpt.memory.interface import MemoryEntry, Recollection
-from metagpt.message import tag_of
 from metagpt.models.interface import Delta, Model, ModelReply, ModelRequest
 from metagpt.models.retry import RetryPolicy, with_retries
 from metagpt.runtime.clock import Clock
 from metagpt.runtime.identity import derived_id
 from metagpt.runtime.policy import Policy
+from metagpt.runtime.publishing import message_in_hand
 from metagpt.runtime.state import Invocation
 from metagpt.runtime.ticks import (
     ActionEnded,
@@ -43,9 +53,9 @@ from metagpt.runtime.ticks import (
     Tick,
 )
 
-__all__ = ["Execution", "Host", "Suspended"]
+__all__ = ["Execution", "Host", "Suspended", "error_record"]
 
-_UNCHARGED = ("RateLimitError", "ServerError", "ModelUnavailableError", "ContextOverflowError")
+_UNCHARGED = (RateLimitError, ServerError, ModelUnavailableError, ContextOverflowError)
 """Errors that come before a token is made."""
 
 
@@ -55,6 +65,15 @@ class Suspended(BaseException):  # noqa: N818 - no error: it unwinds a handler t
     def __init__(self, pending: Pending) -> None:
         super().__init__(pending.id)
         self.pending = pending
+
+
+def error_record(error: BaseException, *, role: str, handler: str, message: str) -> ErrorRecord:
+    """The error as the journal keeps it; bytes that no text can have are replaced."""
+    return ErrorRecord(type=type(error).__name__, text=_readable(str(error)), role=role, handler=handler, message=message)
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 class Host(Protocol):
@@ -72,12 +91,16 @@ class Host(Protocol):
         """Journal a tick and have it decided; for a `CallRequested`, the tokens granted (None: unbounded)."""
         ...
 
+    def post(self, tick: Tick) -> None:
+        """Journal a tick soon, and wait for nothing."""
+        ...
+
     def model_for(self, role: str, reference: str | None) -> Model:
         """The model that answers the role, or the one named."""
         ...
 
-    def recollection(self, role: str) -> Recollection:
-        """The role's memory in this run."""
+    def recollection(self, invocation: Invocation) -> Recollection:
+        """The role's memory as it was when the invocation's models were first asked."""
         ...
 
     def emit(self, event: Event) -> None:
@@ -113,8 +136,39 @@ class Execution:
         self.exchanges = exchanges
         self.remembered: list[MemoryEntry] = []
         self.asked = 0
-        self._seen: Counter[str] = Counter()
+        self._seen: dict[str, int] = {}
         self._random: random.Random | None = None
+        self._now = invocation.now
+        self._task = asyncio.current_task()
+        self._side_tasks: set[asyncio.Task[Any]] = set()
+        self._is_over = False
+
+    def close(self) -> None:
+        """The attempt is over: nothing that the handler left running may ask or do anything more."""
+        self._is_over = True
+        for task in self._side_tasks:
+            task.cancel()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Refuse work after the end, and know the tasks that a handler started beside its own."""
+        if self._is_over:
+            raise RuntimeError(
+                f"{self.handler}: found ask or do used after the handler had returned; expected it before. Await in the handler what it starts."
+            )
+        task = asyncio.current_task()
+        if task is None or task is self._task or task in self._side_tasks:
+            yield
+            return
+        self._side_tasks.add(task)
+        try:
+            yield
+        finally:
+            self._side_tasks.discard(task)
+
+    def _post(self, tick: Tick) -> None:
+        if not self._is_over:  # else the end of the attempt has settled everything
+            self.host.post(tick)
 
     @property
     def role(self) -> str:
@@ -129,14 +183,13 @@ class Execution:
     @property
     def message_tag(self) -> str:
         """The tag of the message in hand, for errors."""
-        heard = self.invocation.heard
-        return tag_of(type(heard[0].message)) if heard else "an empty gather"
+        return message_in_hand(self.invocation)
 
     @property
     def random(self) -> random.Random:
         """Chance that a resumed run draws again."""
         if self._random is None:
-            self._random = random.Random(f"{self.host.seed}:{self.invocation.id}:{self.invocation.attempt}")  # noqa: S311 - no secret
+            self._random = random.Random(f"{self.host.seed}:{self.invocation.id}:{self.invocation.anew}")  # noqa: S311 - no secret
         return self._random
 
     @property
@@ -146,69 +199,78 @@ class Execution:
         return logging.LoggerAdapter(logging.getLogger(f"metagpt.roles.{self.role}"), extra)
 
     def now(self) -> float:
-        """Time of the last recorded thing this invocation knows of: the same when it is replayed."""
-        return self.invocation.now
+        """Time of the last recorded thing this attempt knows of: the same when it is replayed."""
+        return self._now
+
+    def _knows(self, time: float) -> None:
+        self._now = max(self._now, time)
+
+    def _record_of(self, error: BaseException) -> ErrorRecord:
+        return error_record(error, role=self.role, handler=self.handler, message=self.message_tag)
 
     def _nth(self, key: str) -> int:
-        nth = self._seen[key]
-        self._seen[key] += 1
+        nth = self._seen.get(key, 0)
+        self._seen[key] = nth + 1
         return nth
 
     # models
 
-    async def call(self, request: ModelRequest) -> ModelReply:
-        """Ask the role's model, or take the recorded reply; retries what may be retried."""
-        options = replace(request.options, model=None)
-        key = derived_id(
-            request.call,
-            to_json(request.chat).decode(),
-            to_json(request.schema).decode(),
-            to_json(request.tools).decode(),
-            to_json(options).decode(),
-        )
+    async def call(self, request: ModelRequest) -> tuple[ModelReply, tuple[str, int]]:
+        """Ask the role's model, or take the recorded reply; retries what may be retried. Also what the reply is recorded as."""
+        key = _key_of(request)
         nth = self._nth(key)
         recorded = self.invocation.kept.replies.get((key, nth)) if self.invocation.kept else None
         if recorded is not None:
+            self._knows(recorded.time)
             self._emit_replayed(request, recorded)
-            return recorded.reply
+            return recorded.reply, (key, nth)
         model = self.host.model_for(self.role, request.options.model)
         seed = int(derived_id(str(self.host.seed), self.invocation.id, key)[:8], 16)
-        return await with_retries(
-            lambda: self._attempt_call(model, request, key, nth), policy=self.host.call_retry, seed=seed, sleep=self.host.clock.sleep
-        )
+        with self._at_work():
+            reply = await with_retries(
+                lambda: self._attempt_call(model, request, key, nth), policy=self.host.call_retry, seed=seed, sleep=self.host.clock.sleep
+            )
+        return reply, (key, nth)
 
     async def _attempt_call(self, model: Model, request: ModelRequest, key: str, nth: int) -> ModelReply:
+        """Ask once. However it ends, the journal is told: a reservation is never left open while the handler goes on."""
         host, invocation, profile = self.host, self.invocation, model.profile
         options = request.options.over(profile.defaults)
-        n = options.n or 1
-        most = (options.max_tokens or profile.max_output_tokens) * n
-        granted = await host.record(
-            CallRequested(
-                host.clock.now(),
-                invocation.id,
-                invocation.attempt,
-                key,
-                nth,
-                request.call,
-                profile.reference,
-                _input_bound(request),
-                most,
-                profile.price,
-                replace(request, options=replace(options, model=None)),
-            )
+        most, n = min(options.max_tokens or profile.max_output_tokens, profile.max_output_tokens), options.n or 1
+        requested = CallRequested(
+            host.clock.now(),
+            invocation.id,
+            invocation.attempt,
+            key,
+            nth,
+            request.call,
+            profile.reference,
+            _input_bound(request, is_compact=profile.prompt_format == "compact"),
+            most * n,
+            profile.price,
+            replace(request, options=replace(options, model=None)),
         )
-        if granted is not None:
-            options = replace(options, max_tokens=min(options.max_tokens or profile.max_output_tokens, max(1, granted // n)))
-        started = host.clock.now()
+        is_placed = False
         try:
+            granted = await host.record(requested)
+            if granted is not None:
+                n = min(n, granted)
+                options = replace(options, max_tokens=min(most, granted // n), n=n if options.n else None)
+            started = host.clock.now()
+            is_placed = True
             reply = await self._stream(model, replace(request, options=options))
-        except ModelError as error:
-            record = ErrorRecord(type=type(error).__name__, text=str(error), role=self.role, handler=self.handler, message=self.message_tag)
-            charged = not isinstance(error, ModelError) or type(error).__name__ not in _UNCHARGED
-            await host.record(CallFailed(host.clock.now(), invocation.id, key, nth, record, charged))
+        except BaseException as error:
+            failed = CallFailed(
+                host.clock.now(), invocation.id, key, nth, self._record_of(error), is_placed and not isinstance(error, _UNCHARGED), request.call
+            )
+            if not isinstance(error, ModelError):  # a cancellation must not wait
+                self._post(failed)
+                raise
+            await host.record(failed)
             raise
         ended = host.clock.now()
         await host.record(CallEnded(ended, invocation.id, key, nth, request.call, reply, ended - started, profile.price))
+        self._knows(ended)
         return reply
 
     async def _stream(self, model: Model, request: ModelRequest) -> ModelReply:
@@ -234,8 +296,6 @@ class Execution:
             if close is not None:
                 await close()
         if reply is None or not reply.candidates:
-            from metagpt.errors import InvalidReplyError
-
             raise InvalidReplyError(
                 f"{model.profile.reference}: found a stream without a reply; expected one ModelReply with a candidate at its end. Mend the model plugin."
             )
@@ -272,41 +332,50 @@ class Execution:
         nth = self._nth(key)
         records = self.invocation.kept
         if records is not None and (key, nth) in records.results:
-            return _decoded(performed, records.results[key, nth])
+            ended = records.results[key, nth]
+            self._knows(ended.time)
+            return _decoded(performed, ended.result)
         given = self._permission(performed, text, key, nth)
         if given is not None:
-            return given
-        host = self.host
-        permissions = performed.permissions
-        repeatable = performed.idempotent or not (permissions.writes or permissions.executes or permissions.network)
-        await host.record(ActionStarted(host.clock.now(), self.invocation.id, key, nth, performed.name, text, repeatable))
+            return given.result
+        with self._at_work():
+            return await self._perform(performed, arguments, text, key, nth)
+
+    async def _perform(self, performed: Action, arguments: Mapping[str, Any], text: str, key: str, nth: int) -> Any:
+        host, invocation = self.host, self.invocation
+        started = ActionStarted(host.clock.now(), invocation.id, key, nth, performed.name, text, _is_repeatable(performed))
+        try:
+            await host.record(started)
+        except BaseException as error:  # it never began
+            self._post(ActionFailed(host.clock.now(), invocation.id, key, nth, self._record_of(error)))
+            raise
         context = ActionContext(
             workspace=host.workspace,
             deps=host.deps,
             log=self.log,
-            idempotency_key=derived_id(self.invocation.id, key, str(nth)),
+            idempotency_key=derived_id(invocation.id, key, str(nth)),
             role=self.role,
         )
         try:
             result = await performed.perform(arguments, context)
             encoded = to_json(result).decode()
         except Exception as error:
-            if isinstance(error, JournalError):
-                raise
-            record = ErrorRecord(type=type(error).__name__, text=str(error), role=self.role, handler=self.handler, message=self.message_tag)
-            await host.record(ActionFailed(host.clock.now(), self.invocation.id, key, nth, record))
+            await host.record(ActionFailed(host.clock.now(), invocation.id, key, nth, self._record_of(error)))
             if isinstance(error, RunError):
                 raise
             raise ActionError(
-                f"{self.handler}: action {performed.name!r} failed with {type(error).__name__}: {error}; expected a result. Catch ActionError round self.do to go on without.",
+                f"{self.handler}: action {performed.name!r} failed with {type(error).__name__}: {error}; expected a result."
+                " Catch ActionError round self.do to go on without.",
                 role=self.role,
                 handler=self.handler,
                 message=self.message_tag,
             ) from error
-        await host.record(ActionEnded(host.clock.now(), self.invocation.id, key, nth, encoded))
+        ended = host.clock.now()
+        await host.record(ActionEnded(ended, invocation.id, key, nth, encoded))
+        self._knows(ended)
         return result
 
-    def _permission(self, performed: Action, arguments: str, key: str, nth: int) -> Any:
+    def _permission(self, performed: Action, arguments: str, key: str, nth: int) -> _Given | None:
         """None to go ahead, or the result that a person gave in its place.
 
         Raises:
@@ -318,20 +387,23 @@ class Execution:
         if rule == "deny":
             touched = ", ".join(performed.permissions.names) or "nothing"
             raise ActionError(
-                f"{self.handler}: found action {performed.name!r} (touches {touched}), which the policy denies role {self.role!r}; expected an allowed one. Change Team(policy=).",
+                f"{self.handler}: found action {performed.name!r} (touches {touched}), which the policy denies role {self.role!r};"
+                " expected an allowed one. Change Team(policy=).",
                 **where,
             )
         records = self.invocation.kept
-        lost = records.started.get((key, nth)) if records is not None else None
-        if rule == "allow" and (lost is None or lost.repeatable):
+        started = records.started.get((key, nth)) if records is not None else None
+        is_lost = started is not None and not started.repeatable
+        if rule == "allow" and not is_lost:
             return None
-        why = "was started and its result was lost; it may have happened" if lost else "needs a person's agreement"
+        why = "was started and its result was lost; it may have happened" if is_lost else "needs a person's agreement"
         pending = Pending(
-            id=derived_id(self.invocation.id, key, str(nth), "lost" if lost else "ask"),
+            id=derived_id(self.invocation.id, key, str(nth), "lost" if is_lost else "ask"),
             kind="action",
             role=self.role,
             handler=self.handler,
-            text=f"{self.role}: action {performed.name}({arguments}) {why}. Approve to run it, reject to fail it, or answer with its result as JSON.",
+            text=f"{self.role}: action {performed.name}({arguments}) {why}."
+            " Approve to run it, reject to fail it, or answer with its result as JSON.",
             invocation=self.invocation.id,
         )
         answer = records.answers.get(pending.id) if records is not None else None
@@ -343,23 +415,60 @@ class Execution:
             case Reject(note):
                 raise ActionError(f"{self.handler}: a person refused action {performed.name!r} ({note!r}).", **where)
             case Edit():
-                raise ActionError(f"{self.handler}: found Edit for action {performed.name!r}; expected Approve, Reject or a JSON text.", **where)
+                raise ActionError(
+                    f"{self.handler}: found Edit for action {performed.name!r}; expected Approve, Reject or a JSON text.", **where
+                )
             case _:
-                return _decoded(performed, answer)
+                return self._given(performed, answer, where)
+
+    def _given(self, performed: Action, answer: str, where: dict[str, str]) -> _Given:
+        """A person's text as the action's result: as JSON if it is that, else as it stands."""
+        for text in (answer, to_json(answer).decode()):
+            try:
+                return _Given(_decoded(performed, text))
+            except ValueError as error:
+                problem = error
+        raise ActionError(
+            f"{self.handler}: found {answer!r} given as the result of action {performed.name!r} ({problem}); expected JSON of its type.", **where
+        )
 
     # memory
 
     async def recall(self, query: str, limit: int) -> list[MemoryEntry]:
         """What fits the query, of what is durable and of what this handler remembered itself."""
-        found = await self.host.recollection(self.role).recall(query, limit)
+        found = await self.host.recollection(self.invocation).recall(query, limit)
         own = [entry for entry in self.remembered if any(word in entry.text.lower() for word in query.lower().split())]
         return [*own, *found][:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A result that a person gave; it may be None."""
+
+    result: Any
 
 
 def _decoded(performed: Action, result: str) -> Any:
     return performed.decode(result) if isinstance(performed, FunctionAction) else from_json(result)
 
 
-def _input_bound(request: ModelRequest) -> int:
+def _is_repeatable(performed: Action) -> bool:
+    permissions = performed.permissions
+    return performed.idempotent or not (permissions.writes or permissions.executes or permissions.network)
+
+
+def _key_of(request: ModelRequest) -> str:
+    """What a reply is recorded by: all that makes the request, but not who answers it."""
+    return derived_id(
+        request.call,
+        to_json(request.chat).decode(),
+        to_json(request.schema).decode(),
+        to_json(request.tools).decode(),
+        to_json(replace(request.options, model=None)).decode(),
+    )
+
+
+def _input_bound(request: ModelRequest, *, is_compact: bool) -> int:
     """Bytes of all that is sent: a token is one byte or more."""
-    return len(to_json(request.chat)) + len(to_json(request.schema)) + len(to_json(request.tools))
+    sent = {"call": request.call, "context": request.context} if is_compact else request.chat
+    return len(to_json(sent)) + len(to_json(request.schema)) + len(to_json(request.tools))

@@ -30,6 +30,7 @@ def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict
             yield ev.MessagePublishedEvent(run_id=run_id, time=time, envelope=tick.goal)
         case t.RunResumed():
             goal = "" if state.goal is None else _goal_text(state.goal)
+            roles.update({i.id: (i.handler.role, i.handler.key) for i in state.invocations.values()})
             yield ev.RunStartedEvent(run_id=run_id, time=time, goal=goal, resumed=True)
         case t.HandlerEnded():
             role, handler = roles.pop(tick.invocation, ("", ""))
@@ -49,7 +50,7 @@ def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict
             yield _replied(state, tick, roles)
         case t.CallFailed():
             role, _ = roles.get(tick.invocation, ("", ""))
-            yield ev.DeltasDiscardedEvent(run_id=run_id, time=time, role=role, call="", invocation=tick.invocation, reason=tick.error.text)
+            yield ev.DeltasDiscardedEvent(run_id=run_id, time=time, role=role, call=tick.call, invocation=tick.invocation, reason=tick.error.text)
         case t.ActionStarted():
             yield ev.ActionStartedEvent(run_id=run_id, time=time, action=tick.action, arguments=tick.arguments, invocation=tick.invocation)
         case t.ActionEnded():
@@ -61,6 +62,8 @@ def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict
                 if pending.invocation == tick.invocation:
                     yield ev.ApprovalNeededEvent(run_id=run_id, time=time, pending=pending.id, role=pending.role, text=pending.text)
         case t.RunEnded():
+            if tick.status == "done":
+                yield from _unfilled(state, time)
             yield _ended(state, tick)
         case _:
             pass
@@ -94,6 +97,12 @@ def _replied(state: State, tick: t.CallEnded, roles: dict[str, tuple[str, str]])
         usd=tick.price.usd(usage) if usage and tick.price else None,
         seconds=tick.seconds,
     )
+
+
+def _unfilled(state: State, time: float) -> Iterator[ev.Event]:
+    for key, waiting in state.lone_parts.items():
+        role = state.wiring.handlers[key].role
+        yield ev.JoinUnfilledEvent(run_id=state.run_id, time=time, role=role, handler=key, waiting=dict(waiting))
 
 
 def _ended(state: State, tick: t.RunEnded) -> ev.Event:

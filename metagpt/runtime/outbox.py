@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metagpt.errors import UnroutableError, did_you_mean
+from metagpt.errors import HandlerFailedError, UnroutableError, did_you_mean
 from metagpt.graph import Handler
 from metagpt.message import SENDER_OF_CAUSE, USER, Addressed, Envelope, Message, tag_of, unwrap
 from metagpt.runtime.clock import Clock
@@ -31,18 +31,14 @@ def checked_return(handler: Handler, returned: Any) -> tuple[list[Parcel], bool]
             return [], False
         raise TypeError(f"{handler.key}: found None returned; expected {_expected(handler)}. Return a message, or annotate `| None`.")
     if isinstance(returned, list):
-        return [_parcel(handler, item, published.fanned) for item in returned], _is_fan_out(handler)
+        if not published.fanned:
+            raise TypeError(f"{handler.key}: found a list returned; expected {_expected(handler)}. Annotate `-> list[...]` for a fan-out.")
+        return [_parcel(handler, item, published.fanned) for item in returned], True
     if isinstance(returned, tuple):
         if not published.several:
             raise TypeError(f"{handler.key}: found a tuple returned; expected {_expected(handler)}. Annotate `-> tuple[...]`.")
         return [_parcel(handler, item, published.types) for item in returned if item is not None], False
     return [_parcel(handler, returned, published.types)], False
-
-
-def _is_fan_out(handler: Handler) -> bool:
-    if not handler.spec.published.fanned:
-        raise TypeError(f"{handler.key}: found a list returned; expected {_expected(handler)}. Annotate `-> list[...]` for a fan-out.")
-    return True
 
 
 def _parcel(handler: Handler, item: object, types: tuple[type[Message], ...]) -> Parcel:
@@ -90,9 +86,10 @@ class Outbox:
         outputs = []
         for index, (message, address) in enumerate(messages):
             if address == SENDER_OF_CAUSE:
-                address = (invocation.heard[0].sender,)
+                address = (_sender_of_cause(invocation),)
             branch = f"{invocation.id}/{index}" if is_list else invocation.branch
-            recipients = self._recipients(message, address, branch, invocation.handler.key, fan_out=invocation.handler.key if is_list else None)
+            fan_out = invocation.handler.key if is_list else None
+            recipients = self._recipients(message, address, branch, invocation.handler.key, fan_out=fan_out)
             outputs.append(
                 Envelope(derived_id(invocation.id, str(index)), run_id, message, role, recipients, causes, branch, now, invocation.counts)
             )
@@ -106,13 +103,14 @@ class Outbox:
         for role in address:
             if role not in wiring.roles and role != USER:
                 raise UnroutableError(
-                    f"{said_by}: found {tag_of(type(message))} addressed to {role!r}; expected a role of the team. {did_you_mean(role, wiring.roles)}"
+                    f"{said_by}: found {tag_of(type(message))} addressed to {role!r}; expected a role of the team."
+                    f" {did_you_mean(role, wiring.roles)}"
                 )
         route = wiring.route(type(message))
         taken = [
             handler.key
             for handler in route.singles
-            if (not address or handler.role in address) and (handler.spec.when is None or handler.spec.when(message))
+            if (not address or handler.role in address) and (handler.spec.when is None or _agrees(handler, message))
         ]
         taken += [handler.key for handler in route.joins if not address or handler.role in address]
         if route.gathers:
@@ -124,3 +122,28 @@ class Outbox:
     def _fan_out_of(self, branch: str) -> str | None:
         fan_out = self._state.branches[branch].fan_out
         return None if fan_out is None else fan_out.handler
+
+
+def _sender_of_cause(invocation: Invocation) -> str:
+    if not invocation.heard:
+        raise UnroutableError(f"{invocation.handler.key}: found reply() in an empty gather; expected a cause to reply to. Use to(message, role).")
+    return invocation.heard[0].sender
+
+
+def _agrees(handler: Handler, message: Message) -> bool:
+    """Whether the handler's `when` takes the message.
+
+    Raises:
+        HandlerFailedError: the predicate raised; the error names the handler that it belongs to, not who spoke.
+    """
+    assert handler.spec.when is not None, "asked only where there is one"
+    try:
+        return bool(handler.spec.when(message))
+    except Exception as error:
+        tag = tag_of(type(message))
+        raise HandlerFailedError(
+            f"{handler.key}: found {type(error).__name__}: {error} in its `when` for {tag}; expected True or False. Mend the predicate.",
+            role=handler.role,
+            handler=handler.key,
+            message=tag,
+        ) from error

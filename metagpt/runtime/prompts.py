@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,15 +48,16 @@ def render(prompt: str | PromptFile, context: Mapping[str, Any], folders: tuple[
 
     try:
         if isinstance(prompt, PromptFile):
-            found = _environment(folders).get_template(f"{prompt.name}.md.j2")
-        else:
-            found = _inline(prompt)
-        return found.render(context).strip()
+            return _environment(folders).get_template(f"{prompt.name}.md.j2").render(context).strip()
+        return _inline(prompt).render(context).strip()
     except jinja2.TemplateNotFound as error:
         where = ", ".join(str(folder) for folder in folders)
         raise ConfigError(f"{owner}: found no prompt file {error.name!r}; expected it under {where}. Write it there.") from error
     except jinja2.TemplateError as error:
-        raise ConfigError(f"{owner}: found a prompt that does not render ({error}); expected only the names {sorted(context)}. Pass it to ask, or mend the prompt.") from error
+        raise ConfigError(
+            f"{owner}: found a prompt that does not render ({error}); expected only the names {sorted(context)}."
+            " Pass it to ask, or mend the prompt."
+        ) from error
 
 
 @cache
@@ -69,6 +70,6 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     )
 
 
-@cache
+@lru_cache(maxsize=1024)  # bounded: a prompt should be a literal, but nothing keeps a program from making them up
 def _inline(text: str) -> jinja2.Template:
     return _environment(()).from_string(text)

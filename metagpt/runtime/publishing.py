@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from metagpt.graph import Handler
 from metagpt.message import Envelope, tag_of
 from metagpt.runtime.commands import Command, EvaluateWhen, StartHandler
-from metagpt.runtime.endings import halt
+from metagpt.runtime.endings import halt, run_dead
 from metagpt.runtime.identity import derived_id
-from metagpt.runtime.state import Branch, FanOut, Invocation, State
+from metagpt.runtime.state import Branch, FanOut, Invocation, Kept, Lane, State
+from metagpt.runtime.ticks import ErrorRecord
 
-__all__ = ["enqueue", "fire_gathers", "open_fan_out", "publish", "release_lane", "settle_branch"]
+__all__ = [
+    "begin_attempt",
+    "fill_lane",
+    "halt_for_steps",
+    "message_in_hand",
+    "open_fan_out",
+    "publish",
+    "release_lane",
+    "settle_branch",
+    "start_or_queue",
+]
 
 _NO_COUNTS: Mapping[str, int] = {}
 
 
-def publish(state: State, envelope: Envelope, commands: list[Command]) -> None:
-    """Hand an envelope to the handlers that it names, or make it an output, or halt the run."""
+def publish(state: State, envelope: Envelope, said_by: str | None, commands: list[Command]) -> None:
+    """Hand an envelope to the handlers that it names, or make it an output, or halt the run.
+
+    Args:
+        state: The run.
+        envelope: What was said.
+        said_by: Key of the handler that said it; None for the user.
+        commands: What follows is added here.
+    """
     state.published += 1
     branch = state.branches[envelope.branch]
     taken = False
@@ -30,38 +48,32 @@ def publish(state: State, envelope: Envelope, commands: list[Command]) -> None:
         elif not _is_exhausted(handler, envelope.counts):
             taken = True
             if handler.spec.kind == "one":
-                enqueue(state, _invocation(state, handler, (envelope,), branch), commands)
+                _enqueue(state, _invocation(state, handler, (envelope,), branch), commands)
             else:
                 _fill_join(state, handler, branch, envelope, commands)
     if not taken:
-        _untaken(state, envelope, commands)
+        _untaken(state, envelope, said_by, commands)
 
 
-def _untaken(state: State, envelope: Envelope, commands: list[Command]) -> None:
+def _untaken(state: State, envelope: Envelope, said_by: str | None, commands: list[Command]) -> None:
     if state.wiring.route(type(envelope.message)).is_final:
         state.outputs.append(envelope)
         return
     tag = tag_of(type(envelope.message))
+    owner = said_by or envelope.sender
     if envelope.recipients:
-        keys = ", ".join(envelope.recipients)
-        halt(
-            state,
-            commands,
-            "LimitReachedError",
-            f"{keys}: found {tag} from {envelope.sender!r} after the limit was used up; expected an end before. Raise limit=, or make {tag} final.",
-            role=envelope.sender,
-            message=tag,
+        kind = "LimitReachedError"
+        text = (
+            f"{', '.join(envelope.recipients)}: found {tag} from {owner!r} after the limit was used up; expected an end before."
+            f" Raise limit=, or make {tag} final."
         )
     else:
-        halt(
-            state,
-            commands,
-            "UnroutableError",
-            f"{envelope.sender}: found {tag}, which no handler took and which is not final; expected a hearer."
-            " Widen a `when`, address another role, or make it final.",
-            role=envelope.sender,
-            message=tag,
+        kind = "UnroutableError"
+        text = (
+            f"{owner}: found {tag}, which no handler took and which is not final; expected a hearer."
+            " Widen a `when`, address another role, or make it final."
         )
+    run_dead(state, commands, ErrorRecord(type=kind, text=text, role=envelope.sender, handler=said_by, message=tag))
 
 
 def _is_exhausted(handler: Handler, counts: Mapping[str, int]) -> bool:
@@ -95,7 +107,7 @@ def _invocation(state: State, handler: Handler, heard: tuple[Envelope, ...], bra
     )
 
 
-def enqueue(state: State, invocation: Invocation, commands: list[Command]) -> None:
+def _enqueue(state: State, invocation: Invocation, commands: list[Command]) -> None:
     """Count a new invocation and start it as soon as its lane has room."""
     state.invocations[invocation.id] = invocation
     state.branches[invocation.branch].active += 1
@@ -110,29 +122,51 @@ def enqueue(state: State, invocation: Invocation, commands: list[Command]) -> No
 def start_or_queue(state: State, invocation: Invocation, commands: list[Command]) -> None:
     """Start the invocation, or let it wait its turn."""
     lane = state.lanes[state.wiring.lanes[invocation.handler.key]]
-    if lane.running < lane.width:
-        _start(state, invocation, commands)
+    if lane.running < lane.width and not lane.queue and not state.halted:
+        _start(state, lane, invocation, commands)
     else:
         invocation.phase = "queued"
         lane.queue.append(invocation)
 
 
-def _start(state: State, invocation: Invocation, commands: list[Command]) -> None:
-    budget = state.ledger.budget.steps
-    if budget is not None and state.ledger.steps >= budget:
-        halt(
-            state,
-            commands,
-            "BudgetExceededError",
-            f"{invocation.handler.key}: found the budget of {budget} steps used up; expected room for one more. Raise Budget(steps=).",
-            role=invocation.handler.role,
-            handler=invocation.handler.key,
-        )
+def fill_lane(state: State, lane: Lane, commands: list[Command]) -> None:
+    """Start what waits in the lane, as far as it has room."""
+    while lane.queue and lane.running < lane.width and not state.halted:
+        _start(state, lane, lane.queue.popleft(), commands)
+
+
+def _start(state: State, lane: Lane, invocation: Invocation, commands: list[Command]) -> None:
+    if state.ledger.has_no_step_left:
+        halt_for_steps(state, invocation, commands)
         invocation.phase = "queued"
-        state.lanes[state.wiring.lanes[invocation.handler.key]].queue.appendleft(invocation)
+        lane.queue.appendleft(invocation)
         return
     state.ledger.steps += 1
-    state.lanes[state.wiring.lanes[invocation.handler.key]].running += 1
+    lane.running += 1
+    begin_attempt(state, invocation, commands)
+
+
+def halt_for_steps(state: State, invocation: Invocation, commands: list[Command]) -> None:
+    """The budget of steps is used up."""
+    handler = invocation.handler
+    text = (
+        f"{handler.key}: found the budget of {state.ledger.budget.steps} steps used up; expected room for one more."
+        " Raise Budget(steps=) and resume."
+    )
+    halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text, role=handler.role, handler=handler.key, message=message_in_hand(invocation)))
+
+
+def message_in_hand(invocation: Invocation) -> str:
+    """The tag of what the invocation heard, for errors."""
+    return tag_of(type(invocation.heard[0].message)) if invocation.heard else "an empty gather"
+
+
+def begin_attempt(state: State, invocation: Invocation, commands: list[Command]) -> None:
+    """Start the handler; it sees its role as it was when its models were first asked."""
+    if invocation.seen_memories is None:
+        role = invocation.handler.role
+        invocation.seen_memories = len(state.memories.get(role, ()))
+        invocation.seen_state = state.role_state.get(role)
     invocation.phase = "running"
     commands.append(StartHandler(invocation))
 
@@ -141,8 +175,7 @@ def release_lane(state: State, handler: Handler, commands: list[Command]) -> Non
     """An invocation left its lane: let the next ones in."""
     lane = state.lanes[state.wiring.lanes[handler.key]]
     lane.running -= 1
-    while lane.queue and lane.running < lane.width and not state.halted:
-        _start(state, lane.queue.popleft(), commands)
+    fill_lane(state, lane, commands)
 
 
 def _slot_of(handler: Handler, envelope: Envelope) -> int:
@@ -152,18 +185,22 @@ def _slot_of(handler: Handler, envelope: Envelope) -> int:
 
 def _fill_join(state: State, handler: Handler, branch: Branch, envelope: Envelope, commands: list[Command]) -> None:
     slot = _slot_of(handler, envelope)
-    if slot == handler.spec.keep:
-        branch.kept = branch.kept or {}
-        earlier = branch.kept.get(handler.key)
-        if earlier is None or (handler.key, earlier.id) in state.used_kept:
-            state.lone_parts[handler.key] = state.lone_parts.get(handler.key, 0) + 1
-        branch.kept[handler.key] = envelope
-        for below in [b for b in state.branches.values() if b.joins and handler.key in b.joins and _is_within(b, branch)]:
-            _pair(state, handler, below, commands)
+    if slot != handler.spec.keep:
+        _queues(handler, branch)[slot].append(envelope)
+        _count_lone(state, handler, envelope, 1)
+        _pair(state, handler, branch, commands)
         return
-    _queues(handler, branch)[slot].append(envelope)
-    state.lone_parts[handler.key] = state.lone_parts.get(handler.key, 0) + 1
-    _pair(state, handler, branch, commands)
+    branch.kept = branch.kept or {}
+    earlier = branch.kept.get(handler.key)
+    if earlier is not None and not earlier.used:
+        _count_lone(state, handler, earlier.envelope, -1)
+    branch.kept[handler.key] = Kept(envelope)
+    _count_lone(state, handler, envelope, 1)
+    waiting = state.awaiting_kept.get(handler.key, {})
+    for below in [each for each in waiting.values() if _is_within(each, branch)]:
+        del waiting[below.id]
+        _pair(state, handler, below, commands)
+        settle_branch(state, below, commands)
 
 
 def _queues(handler: Handler, branch: Branch) -> list[deque[Envelope]]:
@@ -173,10 +210,14 @@ def _queues(handler: Handler, branch: Branch) -> list[deque[Envelope]]:
 
 
 def _is_within(branch: Branch, outer: Branch) -> bool:
-    return branch is outer or (branch.fan_out is not None and _is_within(branch.fan_out.parent, outer))
+    while branch is not outer:
+        if branch.fan_out is None:
+            return False
+        branch = branch.fan_out.parent
+    return True
 
 
-def _kept_part(handler: Handler, branch: Branch) -> Envelope | None:
+def _kept_part(handler: Handler, branch: Branch) -> Kept | None:
     while True:
         if branch.kept and handler.key in branch.kept:
             return branch.kept[handler.key]
@@ -190,34 +231,39 @@ def _pair(state: State, handler: Handler, branch: Branch, commands: list[Command
     queues = _queues(handler, branch)
     keep = handler.spec.keep
     kept = None if keep is None else _kept_part(handler, branch)
-    if keep is not None and kept is None:
-        return
     while all(queue for slot, queue in enumerate(queues) if slot != keep):
-        heard = tuple(kept if kept is not None and slot == keep else queue.popleft() for slot, queue in enumerate(queues))
-        _unlone(state, handler, len(queues) - (keep is not None))
-        if kept is not None:
-            _used(state, handler, kept)
-        invocation = _invocation(state, handler, heard, branch)
+        if keep is not None and kept is None:
+            _await_kept(state, handler, branch)
+            return
+        heard = tuple(kept.envelope if kept is not None and slot == keep else queue.popleft() for slot, queue in enumerate(queues))
+        for slot, envelope in enumerate(heard):
+            if slot != keep:
+                _count_lone(state, handler, envelope, -1)
+        if kept is not None and not kept.used:
+            kept.used = True  # a kept part that met a partner is no half of anything any more
+            _count_lone(state, handler, kept.envelope, -1)
         if _is_exhausted(handler, _largest(envelope.counts for envelope in heard)):
-            _untaken(state, max(heard, key=lambda envelope: envelope.time), commands)
+            _untaken(state, max(heard, key=lambda envelope: envelope.time), None, commands)
         else:
-            enqueue(state, invocation, commands)
+            _enqueue(state, _invocation(state, handler, heard, branch), commands)
 
 
-def _unlone(state: State, handler: Handler, parts: int) -> None:
-    left = state.lone_parts.get(handler.key, 0) - parts
-    if left > 0:
-        state.lone_parts[handler.key] = left
-    else:
-        state.lone_parts.pop(handler.key, None)
+def _await_kept(state: State, handler: Handler, branch: Branch) -> None:
+    """Hold the branch open: what it waits for may still be said above it."""
+    waiting = state.awaiting_kept.setdefault(handler.key, {})
+    if branch.id not in waiting:
+        waiting[branch.id] = branch
+        branch.active += 1
 
 
-def _used(state: State, handler: Handler, kept: Envelope) -> None:
-    """A kept part that met a partner is no half of anything any more."""
-    mark = (handler.key, kept.id)
-    if mark not in state.used_kept:
-        state.used_kept.add(mark)
-        _unlone(state, handler, 1)
+def _count_lone(state: State, handler: Handler, envelope: Envelope, change: int) -> None:
+    parts = state.lone_parts.setdefault(handler.key, {})
+    tag = tag_of(type(envelope.message))
+    parts[tag] = parts.get(tag, 0) + change
+    if not parts[tag]:
+        del parts[tag]
+    if not parts:
+        del state.lone_parts[handler.key]
 
 
 def open_fan_out(
@@ -232,22 +278,25 @@ def open_fan_out(
         state.branches[branch.id] = branch
         branch.active = 1  # held open until all items are published
     for envelope in outputs:
-        publish(state, envelope, commands)
+        publish(state, envelope, invocation.handler.key, commands)
     for branch in branches:
         settle_branch(state, branch, commands)
     if count == 0:
-        fire_gathers(state, fan_out, commands)
+        _fire_gathers(state, fan_out, commands)
+        settle_branch(state, parent, commands)
 
 
 def settle_branch(state: State, branch: Branch, commands: list[Command]) -> None:
     """One active thing of the branch ended; when it was the last of the last branch, the gathers fire."""
     branch.active -= 1
-    fan_out = branch.fan_out
-    if branch.active or fan_out is None:
-        return
-    fan_out.unsettled -= 1
-    if fan_out.unsettled == 0:
-        fire_gathers(state, fan_out, commands)
+    while not branch.active and branch.fan_out is not None:
+        fan_out = branch.fan_out
+        fan_out.unsettled -= 1
+        if fan_out.unsettled:
+            return
+        _fire_gathers(state, fan_out, commands)
+        branch = fan_out.parent
+        branch.active -= 1
 
 
 def _collect(state: State, handler: Handler, branch: Branch, envelope: Envelope) -> None:
@@ -256,30 +305,28 @@ def _collect(state: State, handler: Handler, branch: Branch, envelope: Envelope)
     fan_out.collected.setdefault(handler.key, []).append((branch.index, state.published, envelope))
 
 
-def fire_gathers(state: State, fan_out: FanOut, commands: list[Command]) -> None:
+def _fire_gathers(state: State, fan_out: FanOut, commands: list[Command]) -> None:
     """Start each gather of a completed fan-out in its parent branch, once, and forget its branches."""
     for handler in state.wiring.gathers.get(fan_out.handler, ()):
-        heard = tuple(envelope for _, _, envelope in sorted(fan_out.collected.get(handler.key, ()), key=lambda item: item[:2]))
-        counts = _largest([fan_out.counts, *(envelope.counts for envelope in heard)])
-        if _is_exhausted(handler, counts):
-            halt(
-                state,
-                commands,
-                "LimitReachedError",
-                f"{handler.key}: found a completed fan-out of {fan_out.handler} after its limit was used up; expected an end before. Raise limit=.",
-                role=handler.role,
-                handler=handler.key,
-            )
-            return
-        invocation = Invocation(
-            derived_id(state.run_id, handler.key, fan_out.id),
-            handler,
-            heard,
-            fan_out.parent.id,
-            _counted(handler, counts),
-            max((envelope.time for envelope in heard), default=fan_out.now),
-        )
-        enqueue(state, invocation, commands)
+        collected = sorted(fan_out.collected.get(handler.key, ()), key=lambda item: item[:2])
+        _gather(state, handler, fan_out, [envelope for _, _, envelope in collected], commands)
     for index in range(fan_out.branches):
         state.branches.pop(f"{fan_out.id}/{index}", None)
-    settle_branch(state, fan_out.parent, commands)
+
+
+def _gather(state: State, handler: Handler, fan_out: FanOut, heard: Sequence[Envelope], commands: list[Command]) -> None:
+    counts = _largest([fan_out.counts, *(envelope.counts for envelope in heard)])
+    if _is_exhausted(handler, counts):
+        text = f"{handler.key}: found a completed fan-out of {fan_out.handler} after the limit was used up; expected an end before. Raise limit=."
+        message = tag_of(type(heard[0].message)) if heard else "an empty gather"
+        run_dead(state, commands, ErrorRecord(type="LimitReachedError", text=text, role=handler.role, handler=handler.key, message=message))
+        return
+    invocation = Invocation(
+        derived_id(state.run_id, handler.key, fan_out.id),
+        handler,
+        tuple(heard),
+        fan_out.parent.id,
+        _counted(handler, counts),
+        max((envelope.time for envelope in heard), default=fan_out.now),
+    )
+    _enqueue(state, invocation, commands)

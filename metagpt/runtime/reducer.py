@@ -1,26 +1,36 @@
 """`decide(state, tick) -> commands`: the rules of a run, as one pure function.
 
 It owns the state and changes it in place; it does no I/O, reads no clock and draws no random number, so folding a
-journal's ticks gives the state back. Of ticks that arrive after the end was decided it still takes the facts; the loop
-performs no commands then.
+journal's ticks gives the state back. Of ticks that arrive after the end was decided it still takes the facts, but not
+what was only about to happen (a call or an action that then never began); the loop performs no commands then.
 """
 
 from __future__ import annotations
 
-from typing_extensions import assert_never
+from dataclasses import replace
+from typing import assert_never
 
 from metagpt.models.interface import TokenUsage
 from metagpt.runtime.budget import Reservation
-from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
+from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, Wait
 from metagpt.runtime.endings import end_if_quiet, halt
-from metagpt.runtime.publishing import open_fan_out, publish, release_lane, settle_branch, start_or_queue
+from metagpt.runtime.publishing import (
+    begin_attempt,
+    fill_lane,
+    halt_for_steps,
+    message_in_hand,
+    open_fan_out,
+    publish,
+    release_lane,
+    settle_branch,
+    start_or_queue,
+)
 from metagpt.runtime.state import Invocation, State
 from metagpt.runtime.ticks import (
     ActionEnded,
     ActionFailed,
     ActionStarted,
     Answered,
-    Approve,
     CallEnded,
     CallFailed,
     CallRequested,
@@ -28,6 +38,7 @@ from metagpt.runtime.ticks import (
     DeadlinePassed,
     DelayElapsed,
     Edit,
+    ErrorRecord,
     HandlerEnded,
     HandlerFailed,
     HandlerSuspended,
@@ -44,7 +55,7 @@ from metagpt.runtime.ticks import (
 __all__ = ["decide"]
 
 
-def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901 - one case per tick is the table itself
+def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901, PLR0912 - one case per tick is the table itself
     """What to do next, now that this has happened."""
     commands: list[Command] = []
     match tick:
@@ -55,9 +66,9 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901 - one case 
         case CallEnded():
             _call_ended(state, tick)
         case CallFailed():
-            state.ledger.settle((tick.invocation, tick.key, tick.nth), None, charged=tick.charged)
+            state.ledger.settle(tick.invocation, (tick.key, tick.nth), None, charged=tick.charged)
         case ActionStarted():
-            _of(state, tick.invocation).records.started[tick.key, tick.nth] = tick
+            _action_started(state, tick)
         case ActionEnded():
             _action_ended(state, tick)
         case ActionFailed():
@@ -77,8 +88,8 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901 - one case 
         case RunResumed():
             _run_resumed(state, tick, commands)
         case DeadlinePassed():
-            seconds = state.ledger.budget.seconds
-            halt(state, commands, "BudgetExceededError", f"run {state.run_id}: found the deadline of {seconds} s passed; expected an end before. Raise Budget(seconds=).")
+            text = f"run {state.run_id}: found the deadline of {state.ledger.budget.seconds} s passed; expected an end before. Raise Budget(seconds=) and resume."
+            halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text))
         case CancelRequested():
             if not state.halted:
                 state.halted = True
@@ -99,7 +110,17 @@ def _of(state: State, invocation: str) -> Invocation:
 
 def _run_started(state: State, tick: RunStarted, commands: list[Command]) -> None:
     state.goal, state.seed, state.session, state.started = tick.goal, tick.seed, tick.session, tick.time
-    publish(state, tick.goal, commands)
+    state.ledger.budget = tick.budget
+    publish(state, tick.goal, None, commands)
+
+
+def _take_up(state: State, invocation: Invocation) -> None:
+    """What the journal says ran did run, even if the team of today would have let it wait longer."""
+    if invocation.phase == "queued":
+        lane = state.lanes[state.wiring.lanes[invocation.handler.key]]
+        lane.queue.remove(invocation)
+        lane.running += 1
+        begin_attempt(state, invocation, [])
 
 
 def _end_invocation(state: State, invocation: Invocation, commands: list[Command]) -> None:
@@ -111,16 +132,18 @@ def _end_invocation(state: State, invocation: Invocation, commands: list[Command
 
 def _handler_ended(state: State, tick: HandlerEnded, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
+    _take_up(state, invocation)
+    state.ledger.settle_open(invocation.id)
     role = invocation.handler.role
     if tick.state:
-        state.role_state.setdefault(role, {}).update(tick.state)
+        state.role_state[role] = {**state.role_state.get(role, {}), **tick.state}  # a new one: attempts hold on to the old one
     if tick.memories:
         state.memories.setdefault(role, []).extend(tick.memories)
     if invocation.phase == "running":
         release_lane(state, invocation.handler, commands)
     if tick.fan_out is None:
         for envelope in tick.outputs:
-            publish(state, envelope, commands)
+            publish(state, envelope, invocation.handler.key, commands)
     else:
         open_fan_out(state, invocation, tick.fan_out, tick.outputs, tick.time, commands)
     _end_invocation(state, invocation, commands)
@@ -128,8 +151,14 @@ def _handler_ended(state: State, tick: HandlerEnded, commands: list[Command]) ->
 
 def _handler_failed(state: State, tick: HandlerFailed, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
-    if not tick.by_call:
-        invocation.records.replies.clear()
+    _take_up(state, invocation)
+    state.ledger.settle_open(invocation.id)
+    invocation.failures += 1
+    if tick.by_call:
+        for call in tick.spoiled:
+            invocation.records.replies.pop(call, None)
+    else:
+        _ask_anew(invocation)
     is_running = invocation.phase == "running"  # a predicate or an approved output that fails is not tried again by itself
     if is_running and tick.delay_s is not None:
         invocation.attempt += 1
@@ -138,27 +167,24 @@ def _handler_failed(state: State, tick: HandlerFailed, commands: list[Command]) 
         return
     if is_running:
         invocation.phase = "failed"
-    error = tick.error
-    halt(state, commands, error.type, error.text, role=error.role, handler=error.handler, message=error.message, cause=error.cause)
+    halt(state, commands, tick.error)
+
+
+def _ask_anew(invocation: Invocation) -> None:
+    """Forget the recorded replies, and with them what the role looked like when they were bought."""
+    if invocation.kept is not None:
+        invocation.kept.replies.clear()
+    invocation.anew += 1
+    invocation.seen_memories = invocation.seen_state = None
 
 
 def _start_again(state: State, invocation: Invocation, commands: list[Command]) -> None:
     """Start the next attempt in the lane it has kept."""
-    invocation.phase = "running"
-    state.ledger.steps += 1
-    budget = state.ledger.budget.steps
-    if budget is not None and state.ledger.steps > budget:
-        key = invocation.handler.key
-        halt(
-            state,
-            commands,
-            "BudgetExceededError",
-            f"{key}: found the budget of {budget} steps used up; expected room for one more. Raise Budget(steps=).",
-            role=invocation.handler.role,
-            handler=key,
-        )
+    if state.ledger.has_no_step_left:
+        halt_for_steps(state, invocation, commands)
         return
-    commands.append(StartHandler(invocation))
+    state.ledger.steps += 1
+    begin_attempt(state, invocation, commands)
 
 
 def _when_decided(state: State, tick: WhenDecided, commands: list[Command]) -> None:
@@ -171,6 +197,8 @@ def _when_decided(state: State, tick: WhenDecided, commands: list[Command]) -> N
 
 def _output_proposed(state: State, tick: OutputProposed, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
+    _take_up(state, invocation)
+    state.ledger.settle_open(invocation.id)
     invocation.phase, invocation.proposal = "approving", tick
     handler = invocation.handler
     pending = Pending(
@@ -187,6 +215,8 @@ def _output_proposed(state: State, tick: OutputProposed, commands: list[Command]
 
 def _suspended(state: State, tick: HandlerSuspended, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
+    _take_up(state, invocation)
+    state.ledger.settle_open(invocation.id)
     invocation.phase = "suspended"
     _wait_for_person(state, invocation, tick.pending, commands)
 
@@ -198,87 +228,90 @@ def _wait_for_person(state: State, invocation: Invocation, pending: Pending, com
 
 
 def _answered(state: State, tick: Answered, commands: list[Command]) -> None:
-    pending = state.pending.pop(tick.pending)
+    pending = state.pending[tick.pending]
     invocation = _of(state, pending.invocation)
-    state.live += 1
     if pending.kind != "approval":
+        _let_go(state, pending, invocation)
         invocation.records.answers[pending.id] = tick.answer
         start_or_queue(state, invocation, commands)
-    elif isinstance(tick.answer, Reject):
-        _rejected(state, invocation, tick.answer.note, commands)
+    elif isinstance(tick.answer, Reject | str):
+        note = tick.answer if isinstance(tick.answer, str) else tick.answer.note
+        _rejected(state, pending, invocation, note, commands)
     else:
-        proposal = invocation.proposal
-        assert proposal is not None, "an approval is pending only after a proposal"
+        _let_go(state, pending, invocation)
+        assert invocation.proposal is not None, "an approval is pending only after a proposal"
         if isinstance(tick.answer, Edit):
-            proposal = OutputProposed(
-                proposal.time, proposal.invocation, proposal.attempt, (tick.answer.message,), ((),), False, proposal.state, proposal.memories
-            )
-            invocation.proposal = proposal
-        elif not isinstance(tick.answer, Approve):
-            _rejected(state, invocation, tick.answer, commands)
-            return
+            invocation.proposal = _edited(invocation, invocation.proposal, tick.answer)
         invocation.phase = "publishing"
-        commands.append(PublishApproved(invocation, proposal))
+        commands.append(PublishApproved(invocation, invocation.proposal))
 
 
-def _rejected(state: State, invocation: Invocation, note: str, commands: list[Command]) -> None:
+def _let_go(state: State, pending: Pending, invocation: Invocation) -> None:
+    """A person has answered."""
+    del state.pending[pending.id]
+    state.live += 1
+    invocation.failures = 0
+
+
+def _edited(invocation: Invocation, proposal: OutputProposed, edit: Edit) -> OutputProposed:
+    """The proposal with the person's message in the place of all of its own; of a list, a list of one."""
+    published = invocation.handler.spec.published
+    is_item = proposal.is_list and isinstance(edit.message, published.fanned)
+    addresses = proposal.addresses if len(proposal.addresses) == 1 else ((),)
+    return replace(proposal, messages=(edit.message,), addresses=addresses, is_list=is_item)
+
+
+def _rejected(state: State, pending: Pending, invocation: Invocation, note: str, commands: list[Command]) -> None:
     """Run the handler again with the person's note, counted by its limit."""
     key, limit = invocation.handler.key, invocation.handler.spec.limit
     if limit is not None:
         count = invocation.counts.get(key, 0) + 1
-        if count > limit:
-            invocation.phase = "queued"
-            state.lanes[state.wiring.lanes[key]].queue.append(invocation)
-            halt(
-                state,
-                commands,
-                "LimitReachedError",
-                f"{key}: found its output rejected once more after {limit} run(s); expected an agreement before. Raise limit=, or approve.",
-                role=invocation.handler.role,
-                handler=key,
-            )
+        if count > limit:  # it stays pending: the person may still agree
+            text = f"{key}: found its output rejected once more after {limit} run(s); expected an agreement before. Raise limit=, or approve."
+            role, message = invocation.handler.role, message_in_hand(invocation)
+            halt(state, commands, ErrorRecord(type="LimitReachedError", text=text, role=role, handler=key, message=message))
             return
         invocation.counts = {**invocation.counts, key: count}
+    _let_go(state, pending, invocation)
+    _ask_anew(invocation)
     invocation.note = note
     invocation.proposal = None
     invocation.attempt += 1
-    invocation.records.replies.clear()
     start_or_queue(state, invocation, commands)
 
 
 def _call_requested(state: State, tick: CallRequested, commands: list[Command]) -> None:
+    if state.halted:
+        return  # the loop places no call any more
     invocation = _of(state, tick.invocation)
     ledger = state.ledger
     afforded = ledger.affordable_tokens(tick.input_bound, tick.max_tokens, tick.price)
     if isinstance(afforded, str):
-        halt(
-            state,
-            commands,
-            "BudgetExceededError",
-            f"{tick.call}: the {afforded}; expected enough for {tick.input_bound} tokens of input and an answer. Raise the budget and resume.",
-            role=invocation.handler.role,
-            handler=invocation.handler.key,
-        )
+        text = f"{tick.call}: the {afforded}; expected enough for {tick.input_bound} tokens of input and an answer. Raise the budget and resume."
+        role, handler, message = invocation.handler.role, invocation.handler.key, message_in_hand(invocation)
+        halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text, role=role, handler=handler, message=message))
         return
     bound = TokenUsage(input_tokens=tick.input_bound, output_tokens=afforded)
-    key = (tick.invocation, tick.key, tick.nth)
-    ledger.reserve(key, Reservation(role=invocation.handler.role, model=tick.model, bound=bound, price=tick.price))
+    reservation = Reservation(role=invocation.handler.role, model=tick.model, bound=bound, price=tick.price)
+    ledger.reserve(tick.invocation, (tick.key, tick.nth), reservation)
     bounded = ledger.budget.tokens is not None or ledger.budget.usd is not None
     commands.append(PlaceCall(invocation, tick.key, tick.nth, afforded if bounded else None))
 
 
 def _call_ended(state: State, tick: CallEnded) -> None:
-    invocation = _of(state, tick.invocation)
-    invocation.records.replies[tick.key, tick.nth] = tick
-    invocation.now = tick.time
-    state.ledger.settle((tick.invocation, tick.key, tick.nth), tick.reply.usage, seconds=tick.seconds)
+    _of(state, tick.invocation).records.replies[tick.key, tick.nth] = tick
+    state.ledger.settle(tick.invocation, (tick.key, tick.nth), tick.reply.usage, seconds=tick.seconds)
+
+
+def _action_started(state: State, tick: ActionStarted) -> None:
+    if not state.halted:  # else the loop does not let it begin
+        _of(state, tick.invocation).records.started[tick.key, tick.nth] = tick
 
 
 def _action_ended(state: State, tick: ActionEnded) -> None:
-    invocation = _of(state, tick.invocation)
-    invocation.records.started.pop((tick.key, tick.nth), None)
-    invocation.records.results[tick.key, tick.nth] = tick.result
-    invocation.now = tick.time
+    records = _of(state, tick.invocation).records
+    records.started.pop((tick.key, tick.nth), None)
+    records.results[tick.key, tick.nth] = tick
 
 
 def _run_ended(state: State, tick: RunEnded) -> None:
@@ -290,28 +323,36 @@ def _run_ended(state: State, tick: RunEnded) -> None:
 def _run_resumed(state: State, tick: RunResumed, commands: list[Command]) -> None:
     """Take up everything that the last process left: calls in flight settle at their bound, handlers start again."""
     if state.status == "running":  # the last process died: the clock ran until its last tick
-        state.ledger.usage.seconds += max(0.0, state.last - state.started) if not state.halted else 0.0
+        state.ledger.usage.seconds += max(0.0, state.last - state.started)
     state.status, state.halted, state.error, state.started = "running", False, None, tick.time
     state.ledger.settle_all()
-    for invocation in list(state.invocations.values()):
-        if tick.fresh and invocation.kept is not None:
-            invocation.kept.replies.clear()
+    state.ledger.budget = tick.budget
+    if state.dead_end is not None:
+        halt(state, commands, state.dead_end)
+        return
+    for invocation in state.invocations.values():
+        invocation.failures = 0
+        if tick.fresh:
+            _ask_anew(invocation)
         if invocation.phase == "failed":
             invocation.attempt += 1
-            commands.append(StartHandler(invocation))
-            invocation.phase = "running"
-        elif invocation.phase == "running":
-            commands.append(StartHandler(invocation))
-        elif invocation.phase == "delayed":
-            commands.append(Wait(invocation, 0.0))
-        elif invocation.phase == "deciding":
-            commands.append(EvaluateWhen(invocation))
-        elif invocation.phase == "publishing" and invocation.proposal is not None:
-            commands.append(PublishApproved(invocation, invocation.proposal))
+        _go_on(state, invocation, commands)
+    for lane in state.lanes:
+        fill_lane(state, lane, commands)
     for answered in tick.answers:
         _answered(state, answered, commands)
-    for lane in state.lanes:
-        while lane.queue and lane.running < lane.width and not state.halted:
-            start_or_queue(state, lane.queue.popleft(), commands)
 
 
+def _go_on(state: State, invocation: Invocation, commands: list[Command]) -> None:
+    match invocation.phase:
+        case "running" | "failed":
+            begin_attempt(state, invocation, commands)
+        case "delayed":
+            commands.append(Wait(invocation, 0.0))
+        case "deciding":
+            commands.append(EvaluateWhen(invocation))
+        case "publishing":
+            assert invocation.proposal is not None, "only what was proposed and approved is published later"
+            commands.append(PublishApproved(invocation, invocation.proposal))
+        case "queued" | "approving" | "suspended":
+            pass  # the lanes and the answers start them

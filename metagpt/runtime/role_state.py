@@ -1,22 +1,30 @@
 """Role state: what handlers assign to `self`, as JSON, so that it can be recorded, restored and rolled back.
 
 An attempt works on a copy of its role. State that stands in the journal is laid onto the copy before, freshly decoded,
-and read off it afterwards; a failed attempt's copy is simply dropped.
+and read off it afterwards; a failed attempt's copy is simply dropped. A value is recorded only if it reads back equal:
+what would come back as something else is an error at once, not a surprise in the next handler.
 """
 
 from __future__ import annotations
 
+import copy
+import inspect
 import typing
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property
+from typing import Any, ClassVar, Final, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-__all__ = ["changed_state", "fresh_state", "is_state", "load_state", "template_state"]
+__all__ = ["changed_state", "fresh_state", "is_state", "load_state", "mutable_names", "template_state"]
 
 _CONFIGURATION = frozenset({"name", "model", "memory", "own_memory", "actions", "persona", "handlers"})
+_OWN = frozenset({"_execution", "_original", "_template", "_mutable"})
+_CONTAINERS = (list, dict, set)
+_SCALARS = (type(None), bool, int, float, str)
+_EXACT = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+_JSON = (*_SCALARS, list, dict)
 
 
 def is_state(name: str) -> bool:
@@ -24,20 +32,10 @@ def is_state(name: str) -> bool:
     return not name.startswith("_") and name not in _CONFIGURATION
 
 
-@cache
-def _adapter(cls: type, name: str) -> TypeAdapter[Any] | None:
-    try:
-        hints = typing.get_type_hints(cls)
-    except NameError:
-        return None
-    return TypeAdapter(hints[name]) if name in hints else None
-
-
 def load_state(role: Any, recorded: Mapping[str, str]) -> None:  # Any: any role
-    """Set the recorded attributes; those that the class annotates come back as that type."""
+    """Set the recorded attributes, as the type that the class annotates or that the constructor put there."""
     for name, text in recorded.items():
-        adapter = _adapter(type(role), name)
-        role.__dict__[name] = from_json(text) if adapter is None else adapter.validate_json(text)
+        role.__dict__[name] = _decoded(_adapter(role, name), text)
 
 
 def template_state(role: Any) -> dict[str, str | None]:
@@ -47,8 +45,8 @@ def template_state(role: Any) -> dict[str, str | None]:
     """
     found: dict[str, Any] = {}
     for base in reversed(type(role).__mro__):
-        found.update({n: v for n, v in vars(base).items() if isinstance(v, list | dict | set) and is_state(n)})
-    found.update({name: value for name, value in role.__dict__.items() if is_state(name)})
+        found.update({n: v for n, v in vars(base).items() if isinstance(v, _CONTAINERS) and is_state(n)})
+    found.update({name: value for name, value in role.__dict__.items() if is_state(name) and not _is_cached(role, name)})
     texts: dict[str, str | None] = {}
     for name, value in found.items():
         try:
@@ -58,38 +56,131 @@ def template_state(role: Any) -> dict[str, str | None]:
     return texts
 
 
-def fresh_state(role: Any, template: Mapping[str, str | None]) -> None:
-    """Give a copy of a role mutable attributes of its own."""
-    for name, text in template.items():
-        if text is not None and isinstance(getattr(role, name), list | dict | set):
-            load_state(role, {name: text})
+def mutable_names(role: Any, template: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Attributes that each attempt gets copies of its own of: state, and private containers."""
+    state = [n for n, text in template.items() if _is_mutable(getattr(role, n), text)]
+    private = {n: v for base in reversed(type(role).__mro__) for n, v in vars(base).items() if n[:1] == "_" != n[1:2]}
+    private.update({n: v for n, v in role.__dict__.items() if n[:1] == "_"})
+    return (*state, *(n for n, v in private.items() if isinstance(v, _CONTAINERS) and n not in _OWN))
+
+
+def fresh_state(role: Any, names: Iterable[str], template: Mapping[str, str | None]) -> None:
+    """Give a copy of a role mutable attributes of its own; objects that JSON cannot hold stay the application's."""
+    for name in names:
+        value = getattr(role, name)
+        role.__dict__[name] = copy.copy(value) if template.get(name) is None else copy.deepcopy(value)
 
 
 def changed_state(role: Any, before: Mapping[str, str] | None, template: Mapping[str, str | None]) -> dict[str, str] | None:
     """The attributes that differ from what was recorded, as JSON texts; None if none does.
 
     Raises:
-        TypeError: an attribute that a handler assigned is not JSON-able.
+        TypeError: a handler changed an attribute that cannot be recorded: no JSON, private, configuration, or deleted.
     """
+    _check_unrecorded(role)
+    known = {**template, **(before or {})}
     changed: dict[str, str] = {}
     for name, value in role.__dict__.items():
-        if not is_state(name):
+        if not is_state(name) or _is_cached(role, name):
             continue
-        known = before.get(name) if before and name in before else template.get(name)
-        if known is None and name in template:
+        if name in known and known[name] is None:
             continue  # the application's own object, which JSON cannot hold: no state
-        text = _encoded(role, name, value)
-        if text != known:
+        text = _encoded(role, name, value, known.get(name))
+        if text != known.get(name):
             changed[name] = text
+    for name in before or ():
+        if name not in role.__dict__:
+            raise TypeError(f"{type(role).__name__}.{name}: found it deleted by a handler; expected state to stay. Set it to None.")
     return changed or None
 
 
-def _encoded(role: Any, name: str, value: Any) -> str:
-    adapter = _adapter(type(role), name)
+def _check_unrecorded(role: Any) -> None:
+    """Refuse changes of the role that would silently be lost."""
+    origin = _origin(role)
+    if origin is role:
+        return
+    for name, value in role.__dict__.items():
+        before = getattr(origin, name, None)
+        if is_state(name) or name in _OWN or value is before:
+            continue
+        if name in _CONFIGURATION:
+            raise TypeError(
+                f"{type(role).__name__}.{name}: found it changed by a handler; expected configuration to stay. Set it in the constructor."
+            )
+        if isinstance(value, (*_JSON, tuple, set)) and value != before:
+            raise TypeError(
+                f"{type(role).__name__}.{name}: found it changed by a handler; private attributes are not recorded."
+                f" Call it {name.lstrip('_')!r} to make it state."
+            )
+
+
+def _origin(role: Any) -> Any:
+    """The role that an attempt's copy was made of."""
+    return getattr(role, "_original", None) or role
+
+
+def _is_mutable(value: Any, text: str | None) -> bool:
+    return isinstance(value, _CONTAINERS) or (text is not None and type(value) not in _SCALARS)
+
+
+def _is_cached(role: Any, name: str) -> bool:
+    return isinstance(getattr(type(role), name, None), cached_property)
+
+
+def _adapter(role: Any, name: str) -> TypeAdapter[Any] | None:
+    """How the attribute is written: by its annotation, else by what the constructor put there; None: as plain JSON.
+
+    Raises:
+        TypeError: there is no JSON for that type.
+    """
+    for base in type(role).__mro__:
+        if name in inspect.get_annotations(base):
+            return _annotated(base, name)
+    initial: Any = type(getattr(_origin(role), name, None))
+    return None if initial in _JSON else _of_type(initial)
+
+
+@cache
+def _annotated(base: type, name: str) -> TypeAdapter[Any]:
+    alone = type(base.__name__, (), {"__annotations__": {name: base.__annotations__[name]}, "__module__": base.__module__})
     try:
-        return (to_json(value) if adapter is None else adapter.dump_json(value)).decode()
-    except (PydanticSerializationError, ValidationError) as error:
+        form = typing.get_type_hints(alone, include_extras=True)[name]
+    except (NameError, AttributeError, SyntaxError) as error:
+        raise TypeError(f"{base.__name__}.{name}: found an annotation that names nothing ({error}); expected a type. Import it.") from error
+    return _of_type(get_args(form)[0] if get_origin(form) in (ClassVar, Final) else form)
+
+
+@cache
+def _of_type(form: Any) -> TypeAdapter[Any]:
+    try:
+        try:
+            return TypeAdapter(form, config=_EXACT)
+        except PydanticUserError as error:
+            if error.code != "type-adapter-config-unused":
+                raise
+            return TypeAdapter(form)  # models and dataclasses have a configuration of their own
+    except PydanticUserError as error:
+        raise TypeError(f"found {form!r}, which has no JSON form") from error
+
+
+def _decoded(adapter: TypeAdapter[Any] | None, text: str) -> Any:
+    return from_json(text) if adapter is None else adapter.validate_json(text)
+
+
+def _encoded(role: Any, name: str, value: Any, known: str | None = None) -> str:
+    owner = f"{type(role).__name__}.{name}"
+    try:
+        adapter = _adapter(role, name)
+        text = (to_json(value) if adapter is None else adapter.dump_json(value, warnings="error")).decode()
+        is_same = text == known or bool(_decoded(adapter, text) == value)
+    except (PydanticSerializationError, ValidationError, ValueError, TypeError) as error:
         raise TypeError(
-            f"{type(role).__name__}.{name}: found {type(value).__name__}, which JSON cannot hold; expected role state that can be recorded."
-            f" Keep it as a private attribute (_{name}) of the role's constructor, or pass it as deps."
+            f"{owner}: found {type(value).__name__}, which JSON cannot hold ({error}); expected role state that can be recorded."
+            f" Pass it as deps, or make it a private attribute (_{name}) in the role's constructor."
         ) from error
+    if not is_same:
+        raise TypeError(
+            f"{owner}: found {type(value).__name__}, which reads back from JSON as something else; expected its type to be known."
+            f" Annotate it on the class: `{name}: {type(value).__name__}`."
+        )
+    return text

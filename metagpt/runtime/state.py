@@ -10,10 +10,10 @@ from typing import Literal
 from metagpt.graph import Handler
 from metagpt.message import Envelope
 from metagpt.runtime.budget import Budget, Ledger
-from metagpt.runtime.ticks import ActionStarted, Answer, CallEnded, ErrorRecord, OutputProposed, Pending, Status
+from metagpt.runtime.ticks import ActionEnded, ActionStarted, Answer, CallEnded, ErrorRecord, OutputProposed, Pending, Status
 from metagpt.runtime.wiring import Wiring
 
-__all__ = ["Branch", "FanOut", "Invocation", "Records", "State"]
+__all__ = ["Branch", "FanOut", "Invocation", "Kept", "Lane", "Records", "State"]
 
 Phase = Literal["deciding", "queued", "running", "delayed", "approving", "publishing", "suspended", "failed"]
 
@@ -25,7 +25,7 @@ class Records:
     replies: dict[tuple[str, int], CallEnded] = field(default_factory=dict)
     started: dict[tuple[str, int], ActionStarted] = field(default_factory=dict)
     """Actions without a result."""
-    results: dict[tuple[str, int], str] = field(default_factory=dict)
+    results: dict[tuple[str, int], ActionEnded] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
 
 
@@ -40,8 +40,16 @@ class Invocation:
     branch: str
     counts: Mapping[str, int]
     now: float
-    """Time of the last recorded thing this invocation knows of: what `self.now()` answers."""
+    """When the newest message in hand was published: what `self.now()` answers at first."""
     attempt: int = 1
+    failures: int = 0
+    """Attempts that failed since the run was started or resumed, or a person answered: what a retry policy counts."""
+    anew: int = 0
+    """How often its models were asked anew; chance is drawn anew then, too."""
+    seen_memories: int | None = None
+    """How many memories its role had when the models were first asked: a replay must see the same. None: not started."""
+    seen_state: Mapping[str, str] | None = None
+    """Its role's state then."""
     phase: Phase = "queued"
     note: str | None = None
     """What a person wrote who rejected the last attempt."""
@@ -66,6 +74,15 @@ class Lane:
 
 
 @dataclass(slots=True)
+class Kept:
+    """The kept part of a `keep` join in one branch."""
+
+    envelope: Envelope
+    used: bool = False
+    """Whether it ever met a partner."""
+
+
+@dataclass(slots=True)
 class Branch:
     """One item's part of a fan-out; the root branch has no fan-out."""
 
@@ -73,10 +90,10 @@ class Branch:
     fan_out: FanOut | None
     index: int = 0
     active: int = 0
-    """Invocations and inner fan-outs that have not ended."""
+    """Invocations, inner fan-outs and joins that wait for a kept part from above: what keeps it from being settled."""
     joins: dict[str, list[deque[Envelope]]] | None = None
     """Parts that wait for partners, a queue per slot, by join handler."""
-    kept: dict[str, Envelope] | None = None
+    kept: dict[str, Kept] | None = None
     """The kept part of each `keep` join."""
 
 
@@ -118,12 +135,14 @@ class State:
     role_state: dict[str, dict[str, str]] = field(default_factory=dict)
     memories: dict[str, list[str]] = field(default_factory=dict)
     published: int = 0
-    lone_parts: dict[str, int] = field(default_factory=dict)
-    """How many parts wait in each join, those of settled branches included."""
-    used_kept: set[tuple[str, str]] = field(default_factory=set)
-    """(join handler, envelope id) of the kept parts that met a partner."""
+    lone_parts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By join handler, how many parts of each tag wait in it, those of settled branches included."""
+    awaiting_kept: dict[str, dict[str, Branch]] = field(default_factory=dict)
+    """By `keep` join, the branches where everything but the kept part is there; they are held open for it."""
     halted: bool = False
     """The end is decided; nothing new starts."""
+    dead_end: ErrorRecord | None = None
+    """A message that can go nowhere: however often the run is resumed, it fails so."""
     error: ErrorRecord | None = None
     success: bool = False
     workspace: str | None = None

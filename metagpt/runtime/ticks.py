@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from metagpt.runtime.wire import AnyEnvelope, AnyMessage
 from metagpt.models.interface import ModelReply, ModelRequest, Price
+from metagpt.runtime.budget import Budget
+from metagpt.runtime.wire import AnyEnvelope, AnyMessage
 
 __all__ = [
     "ActionEnded",
@@ -102,6 +103,8 @@ class RunStarted:
     goal: AnyEnvelope
     seed: int
     session: str | None = None
+    budget: Budget = Budget()
+    """Recorded, so that a journal folds to the same state whatever budget a later process has."""
 
 
 @dataclass(slots=True)
@@ -156,6 +159,8 @@ class RunResumed:
     fresh: bool = False
     """Ask the models anew: forget the recorded replies of handlers that have not ended."""
     answers: tuple[Answered, ...] = ()
+    budget: Budget = Budget()
+    """What bounds the run from now on."""
 
 
 @dataclass(slots=True)
@@ -168,6 +173,8 @@ class HandlerFailed:
     """Whether a failed model call caused it: the next attempt then reuses every recorded reply."""
     delay_s: float | None
     """Wait before the next attempt; None: there is none."""
+    spoiled: tuple[tuple[str, int], ...] = ()
+    """(key, nth) of recorded replies that are not to be used again: they are why the call failed."""
 
 
 @dataclass(slots=True)
@@ -228,6 +235,7 @@ class CallFailed:
     error: ErrorRecord
     charged: bool
     """Whether tokens may have been spent: the call then settles at its bound."""
+    call: str = ""
 
 
 @dataclass(slots=True)

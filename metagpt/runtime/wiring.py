@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metagpt.graph import Flow, Handler
-from metagpt.message import Message
+from metagpt.message import Message, tag_of
 
 __all__ = ["Route", "Wiring"]
 
@@ -34,10 +34,14 @@ class Wiring:
     lane_widths: tuple[int, ...]
     """How many of a lane's invocations may run at once."""
     roles: tuple[str, ...]
+    types: Mapping[str, type[Message]] | None = None
+    """Every message class that a journal of the team can hold, by tag; None: not checked."""
     _routes: dict[type[Message], Route] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, handlers: Sequence[Handler], final: Sequence[type[Message]], found: Flow) -> Wiring:
+    def of(
+        cls, handlers: Sequence[Handler], final: Sequence[type[Message]], found: Flow, types: Mapping[str, type[Message]] | None = None
+    ) -> Wiring:
         """Lay the tables out."""
         by_key = {handler.key: handler for handler in handlers}
         lanes: dict[str, int] = {}
@@ -58,12 +62,18 @@ class Wiring:
             lanes=lanes,
             lane_widths=tuple(widths),
             roles=tuple(dict.fromkeys(handler.role for handler in handlers)),
+            types=types,
         )
 
     def route(self, cls: type[Message]) -> Route:
-        """What can hear messages of exactly this class."""
+        """What can hear messages of exactly this class.
+
+        Raises:
+            TypeError: a journal could not tell the class from others.
+        """
         route = self._routes.get(cls)
         if route is None:
+            self._check_tag(cls)
             hearers = [h for h in self.handlers.values() if any(issubclass(cls, heard) for slot in h.spec.hears for heard in slot)]
             route = self._routes[cls] = Route(
                 singles=tuple(h for h in hearers if h.spec.kind == "one"),
@@ -72,3 +82,12 @@ class Wiring:
                 is_final=bool(self.final) and issubclass(cls, self.final),
             )
         return route
+
+    def _check_tag(self, cls: type[Message]) -> None:
+        known = cls if self.types is None else self.types.get(tag_of(cls))
+        if known is not cls:
+            found = "no class" if known is None else f"{known.__module__}.{known.__qualname__}"
+            raise TypeError(
+                f"{cls.__module__}.{cls.__qualname__}: found {found} under the tag {tag_of(cls)!r} when the team was made; expected this class."
+                " Define it before the team is made, and give it a tag of its own (`type_name`)."
+            )

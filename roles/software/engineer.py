@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
+from pathlib import PurePosixPath
 
 from metagpt import Role, on, template
 from metagpt.errors import InvalidReplyError
 from metagpt.roles.software.messages import Candidates, ChecksFailed, Program, Reading, Requirements
 from metagpt.roles.software.signatures import read_signature
-from metagpt.roles.software.sources import SourceText, read_files
+from metagpt.roles.software.sources import DEFAULT_FILE, SourceText, read_files
 
-__all__ = ["Engineer"]
+__all__ = ["MOST_REPAIRS", "Engineer"]
 
 MOST_REPAIRS = 3
+"""How often a program is sent back."""
+
+_EVALUATORS = ("tests", "conftest.py", "run.json")
+"""What only the evaluator writes."""
 
 
 class Engineer(Role):
@@ -43,13 +49,13 @@ class Engineer(Role):
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
             self.log.warning("reading %d of the goal led to no program: %s", index, error)
             return error
-        return _program(source, index, requirements.readings[index])
+        return make_program(read_files(source), index, requirements.readings[index])
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:
         """Mend the program that came closest."""
         reading = failed.requirements.readings[failed.program.reading]
-        wanted = reading.specification
+        wanted, files = reading.specification, failed.program.files
         source = await self.ask(
             SourceText,
             template("engineer/repair"),
@@ -57,25 +63,39 @@ class Engineer(Role):
             goal=failed.requirements.goal,
             signature=wanted.signature,
             summary=wanted.summary,
-            code="\n".join(failed.program.files.values()) if len(failed.program.files) == 1 else _fenced(failed.program.files),
+            code="\n".join(files.values()) if len(files) == 1 else "\n".join(map(_fenced, files.items())),
             failure="\n".join(failed.failures),
         )
-        repaired = _program(source, failed.program.reading, reading)
-        files = {**failed.program.files, **repaired.files}
-        return Candidates(requirements=failed.requirements, programs=[repaired.model_copy(update={"files": files})], repairs=failed.repairs)
+        repaired = read_files(source)
+        if list(repaired) == [DEFAULT_FILE] and DEFAULT_FILE not in files:
+            repaired = {failed.program.entry: repaired[DEFAULT_FILE]}  # one file without its path: the one to start with
+        program = make_program({**files, **repaired}, failed.program.reading, reading)
+        return Candidates(requirements=failed.requirements, programs=[program], repairs=failed.repairs)
 
 
-def _program(source: str, index: int, reading: Reading) -> Program:
-    """The answer as files; a single function's file is called as the function."""
-    signature = read_signature(reading.specification.signature) if reading.specification.signature else None
-    entry = f"{signature.name}.py" if signature else "main.py"
-    files = read_files(source, entry)
-    if entry not in files:
-        python = [path for path in files if path.endswith(".py")]
-        named = [path for path in python if signature and re.search(rf"^def {signature.name}\b", files[path], re.MULTILINE)]
-        entry = (named or [path for path in python if "__main__" in files[path]] or python or list(files))[0]
-    return Program(reading=index, files=files, entry=entry)
+def make_program(files: dict[str, str], index: int, reading: Reading) -> Program:
+    """The files of an answer as the program of a reading; a single function's file is called as the function."""
+    signature = read_signature(reading.specification.signature)
+    kept = {path: text for path, text in files.items() if PurePosixPath(path).parts[0] not in _EVALUATORS} or files
+    if signature is not None and list(kept) == [DEFAULT_FILE]:
+        kept = {_module_file(signature.name): kept[DEFAULT_FILE]}
+    return Program(reading=index, files=kept, entry=_entry(kept, signature.name if signature else None))
 
 
-def _fenced(files: dict[str, str]) -> str:
-    return "\n".join(f"### {path}\n```python\n{text}```" for path, text in files.items())
+def _module_file(function: str) -> str:
+    is_taken = function in sys.stdlib_module_names or function in _EVALUATORS or function == "conftest"
+    return f"{function}_program.py" if is_taken else f"{function}.py"
+
+
+def _entry(files: dict[str, str], function: str | None) -> str:
+    """The file that defines the function; of an application the one that starts it."""
+    python = [path for path in files if path.endswith(".py")]
+    if function is not None:
+        defines = re.compile(rf"^(?:async )?def {re.escape(function)}\b|^{re.escape(function)}\b *[:=]", re.MULTILINE)
+        return next((path for path in python if defines.search(files[path])), python[0])
+    starting = [path for path in python if path == DEFAULT_FILE or PurePosixPath(path).name == "__main__.py"]
+    return (starting or [path for path in python if "__main__" in files[path]] or python)[0]
+
+
+def _fenced(file: tuple[str, str]) -> str:
+    return f"### {file[0]}\n```python\n{file[1]}```"

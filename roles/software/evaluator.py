@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from metagpt import Role, on, template
 from metagpt.actions.sandbox import SandboxChoice
-from metagpt.behaviour import PROPERTIES
-from metagpt.roles.software.judging import Trial, judge_trials, trial_inputs
-from metagpt.roles.software.messages import Candidates, Checks, ChecksFailed, Delivery, Program, Requirements
-from metagpt.roles.software.product import program_files, run_record, test_files
+from metagpt.behaviour import PROPERTIES, TestReport
+from metagpt.roles.software.engineer import MOST_REPAIRS
+from metagpt.roles.software.judging import Trial, Verdict, judge_trials, signature_of, trial_inputs
+from metagpt.roles.software.messages import Candidates, Checks, ChecksFailed, Delivery, Example, Program, Requirements
+from metagpt.roles.software.product import delivered_files, program_files
 from metagpt.roles.software.program_runs import ProgramActions
-from metagpt.roles.software.signatures import read_signature
+from metagpt.roles.software.written_tests import test_files
 
 __all__ = ["Evaluator"]
 
 MOST_INPUTS = 12
-MOST_REPAIRS = 3
+"""Inputs that are taken from the model's checks."""
+
+MOST_FAILURES = 10
+MOST_FAILURE_CHARS = 400
 
 
 class Evaluator(Role):
@@ -39,47 +44,63 @@ class Evaluator(Role):
             summary=wanted.summary,
             property_names=list(PROPERTIES),
         )
-        known = [name for name in checks.properties if name in PROPERTIES]
+        known = [name for name in dict.fromkeys(checks.properties) if name in PROPERTIES]
         return checks.model_copy(update={"properties": known, "inputs": checks.inputs[:MOST_INPUTS]})
 
     @on(Candidates, Checks, keep=Checks)
     async def judge(self, candidates: Candidates, checks: Checks) -> Delivery | ChecksFailed:
         """Run every candidate, choose one, test it, and deliver it or send it back."""
         requirements = candidates.requirements
-        trials = [await self._try(requirements, program, checks) for program in candidates.programs]
+        trials = await asyncio.gather(*(self._try(requirements, program, checks) for program in candidates.programs))
         verdict = judge_trials(requirements, trials, checks)
-        program = verdict.program
-        tests = test_files(requirements, program, checks, verdict)
-        report: dict[str, Any] = {"tests": 0, "failures": []}
-        if tests:
-            report = await self.do(self._programs.test, files={**program_files(requirements, program), **tests}, tests=sorted(tests))
-        failures = list(dict.fromkeys([*verdict.failures, *report["failures"]]))
+        tests = test_files(requirements, verdict.program, checks, verdict)
+        report = await self._test(requirements, verdict.program, tests)
+        failures = _shortened([*verdict.failures, *report.failures])
         if failures and verdict.can_repair and candidates.repairs < MOST_REPAIRS:
-            return ChecksFailed(requirements=requirements, program=program, failures=failures, repairs=candidates.repairs + 1)
-        delivery = Delivery(
-            program=program,
-            signature=requirements.readings[program.reading].specification.signature,
-            passed=not failures and report["tests"] > 0 and verdict.is_strong,
-            evidence=verdict.evidence,
-            tests=report["tests"],
-            failures=failures,
-        )
-        self._deliver(requirements, delivery, tests)
+            return ChecksFailed(requirements=requirements, program=verdict.program, failures=failures, repairs=candidates.repairs + 1)
+        delivery = _delivery(requirements, verdict, report, failures)
+        example = _example(next(trial for trial in trials if trial.program is verdict.program))
+        for path, text in delivered_files(requirements, delivery, tests, example).items():
+            self.workspace.write_text(path, text)
         return delivery
 
     async def _try(self, requirements: Requirements, program: Program, checks: Checks) -> Trial:
         """What the program does on every input there is; nothing for an application."""
-        reading = requirements.readings[program.reading]
-        signature = read_signature(reading.specification.signature) if reading.specification.signature else None
+        signature = signature_of(requirements, program.reading)
         if signature is None:
             return Trial(program=program, inputs=[], outcomes=[])
-        inputs = trial_inputs(requirements, reading, checks)
+        inputs = trial_inputs(requirements, checks)
         arguments = [signature.arguments(value) for value in inputs]
         outcomes = await self.do(self._programs.observe, files=program.files, file=program.entry, function=signature.name, inputs=arguments)
         return Trial(program=program, inputs=inputs, outcomes=outcomes)
 
-    def _deliver(self, requirements: Requirements, delivery: Delivery, tests: dict[str, str]) -> None:
-        files = {**program_files(requirements, delivery.program, delivery), **tests}
-        for path, text in files.items():
-            self.workspace.write_text(path, text)
-        self.workspace.write_text("run.json", run_record(requirements, delivery))
+    async def _test(self, requirements: Requirements, program: Program, tests: dict[str, str]) -> TestReport:
+        if not tests:
+            return TestReport(tests=0)
+        report: TestReport = await self.do(
+            self._programs.test, files={**program_files(requirements, program), **tests}, tests=sorted(tests)
+        )
+        return report
+
+
+def _delivery(requirements: Requirements, verdict: Verdict, report: TestReport, failures: list[str]) -> Delivery:
+    return Delivery(
+        program=verdict.program,
+        signature=requirements.readings[verdict.program.reading].specification.signature,
+        passed=report.passed and verdict.is_strong and not failures,
+        evidence=verdict.evidence,
+        tests=report.tests,
+        failures=failures,
+    )
+
+
+def _shortened(failures: list[str]) -> list[str]:
+    short = [each if len(each) <= MOST_FAILURE_CHARS else f"{each[:MOST_FAILURE_CHARS]}…" for each in dict.fromkeys(failures)]
+    return short if len(short) <= MOST_FAILURES else [*short[:MOST_FAILURES], f"and {len(short) - MOST_FAILURES} more"]
+
+
+def _example(trial: Trial) -> Example | None:
+    """An argument and its result to show, the first that says something."""
+    results = [(value, outcome.value) for value, outcome in zip(trial.inputs, trial.outcomes, strict=True) if not outcome.error]
+    telling = [pair for pair in results if pair[0] and pair[1] and len(repr(pair)) <= 100]
+    return next(iter([*telling, *results]), None)

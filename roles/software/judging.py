@@ -1,4 +1,8 @@
-"""From what the candidates did to a verdict: which one, on what evidence, and whether that is enough. Pure."""
+"""From what the candidates did to a verdict: which one, on what evidence, and whether that is enough. Pure.
+
+A model that is asked once (a general one) is believed in what it says of results: its examples and cases are requirements.
+One that is sampled is not. What counts then are examples that stand in the goal, and how many samples behave alike.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metagpt.behaviour import Choice, Outcome, choose, holds
-from metagpt.roles.software.messages import Checks, Example, Program, Reading, Requirements
+from metagpt.behaviour import Choice, Outcome, choose, holds, sample_inputs
+from metagpt.roles.software.messages import Checks, Example, Program, Requirements
+from metagpt.roles.software.signatures import Signature, read_signature
 
-__all__ = ["AGREEMENT", "AGREEMENT_WITH_EXAMPLES", "Trial", "Verdict", "judge_trials", "trial_inputs"]
+__all__ = ["AGREEMENT", "AGREEMENT_WITH_EXAMPLES", "Trial", "Verdict", "expected_cases", "judge_trials", "signature_of", "trial_inputs"]
 
 AGREEMENT = 0.6
 """Share of a model's samples that must behave alike for a program to pass without an example of the goal."""
 
 AGREEMENT_WITH_EXAMPLES = 0.2
 """The same when the program passes every example that the goal gives."""
+
+LEAST_RESULTS = 5
+"""Inputs on which a program must give a result for agreement without examples to say anything."""
+
+MOST_INPUTS = 20
+"""Inputs to compare programs on, those with known results not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +36,7 @@ class Trial:
 
     program: Program
     inputs: Sequence[Any]
-    outcomes: Sequence[dict[str, Any]]
-
-    @property
-    def results(self) -> list[Outcome]:
-        """The outcomes as values."""
-        return [Outcome(value=each.get("value"), error=each.get("error", "")) for each in self.outcomes]
+    outcomes: Sequence[Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,94 +51,133 @@ class Verdict:
     """Whether a failure says what is wrong, so that mending can be asked for."""
     failures: list[str]
     observed: list[Example]
-    """What the program did on inputs whose results nobody stated, for tests that keep it so."""
+    """Of a sampled model: what the program did on inputs whose results nobody stated, for tests that keep it so."""
 
 
-def expected_cases(requirements: Requirements, reading: Reading, checks: Checks) -> list[Example]:
-    """Arguments whose results are known: the goal's examples, and with a single reading those of the requirements and tests."""
-    cases = list(reading.given)
-    if requirements.drawn == 1:
-        cases += [*reading.specification.examples, *checks.cases]
-    return [tuple(json.loads(text)) for text in dict.fromkeys(json.dumps(case) for case in cases)]
+def signature_of(requirements: Requirements, reading: int) -> Signature | None:
+    """The signature of a reading; None for an application."""
+    return read_signature(requirements.readings[reading].specification.signature)
 
 
-def trial_inputs(requirements: Requirements, reading: Reading, checks: Checks) -> list[Any]:
-    """Every argument to try: those with known results first."""
-    return [case[0] for case in expected_cases(requirements, reading, checks)] + list(checks.inputs)
+def expected_cases(requirements: Requirements, checks: Checks) -> list[Example]:
+    """Arguments whose results are known, the goal's own examples first; of two results for one argument the first counts."""
+    if signature_of(requirements, 0) is None:
+        return []
+    stated = [] if requirements.is_sampled else [*requirements.readings[0].specification.examples, *checks.cases]
+    cases: dict[str, Example] = {}
+    for case in [*requirements.given, *stated]:
+        cases.setdefault(_key(case[0]), case)
+    return list(cases.values())
+
+
+def trial_inputs(requirements: Requirements, checks: Checks) -> list[Any]:
+    """Every argument to try: those with known results, those of the checks, and for a sampled model some of the argument's type."""
+    signature = signature_of(requirements, 0)
+    known = [case[0] for case in expected_cases(requirements, checks)]
+    others = list(checks.inputs)
+    if requirements.is_sampled and signature is not None and len(signature.parameters) == 1:
+        others += sample_inputs(signature.parameters[0][1])
+    new = {_key(value): value for value in others}
+    return [*known, *[value for key, value in new.items() if key not in set(map(_key, known))][:MOST_INPUTS]]
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def judge_trials(requirements: Requirements, trials: Sequence[Trial], checks: Checks) -> Verdict:
     """Choose among the candidates and say how strong the evidence is."""
-    readings = [requirements.readings[trial.program.reading] for trial in trials]
-    failures = [_failures(requirements, reading, trial, checks) for reading, trial in zip(readings, trials, strict=True)]
-    cases = expected_cases(requirements, readings[0], checks)
+    cases = expected_cases(requirements, checks)
+    right = [[outcome.same_as(case[1]) for case, outcome in zip(cases, trial.outcomes, strict=False)] for trial in trials]
     choice = choose(
-        [[_comparable(outcome) for outcome in trial.results] for trial in trials],
-        [0.0 if _mostly_fails(trial) else float(reading.votes) for reading, trial in zip(readings, trials, strict=True)],
-        [len(cases) - len(failed) for failed in failures],
+        [[_comparable(outcome) for outcome in trial.outcomes] for trial in trials],
+        [_weight(requirements, trial) for trial in trials],
+        [sum(each) for each in right],
         len(cases),
         float(requirements.drawn),
     )
-    trial, reading = trials[choice.index], readings[choice.index]
-    wrong = failures[choice.index]
-    if trial.program.reading == 0:
-        wrong = [*wrong, *_broken_properties(trial, checks)]
-    num_cases = len(cases)
+    trial = trials[choice.index]
+    failures = _wrong_cases(requirements, trial, cases)
     return Verdict(
         program=trial.program,
-        evidence=_evidence(requirements, choice, reading, num_cases, len(trial.inputs)),
-        is_strong=_is_strong(requirements, choice, reading, num_cases, checks),
-        can_repair=bool(failures[choice.index]) or requirements.drawn == 1,
-        failures=wrong,
-        observed=[
-            (value, outcome.value) for value, outcome in zip(trial.inputs[num_cases:], trial.results[num_cases:], strict=True) if not outcome.error
-        ],
+        evidence=_evidence(requirements, checks, choice, trial, right[choice.index]),
+        is_strong=choice.fits_examples and _is_enough(requirements, checks, choice, trial, len(cases)),
+        can_repair=bool(failures) or not requirements.is_sampled,
+        failures=[*failures, *_broken_properties(requirements, trial, checks)],
+        observed=_observed(requirements, trial, len(cases)),
     )
 
 
 def _comparable(outcome: Outcome) -> str:
-    return f"error {outcome.error.split(':')[0]}" if outcome.error else json.dumps(outcome.value, sort_keys=True)
+    return f"error {outcome.error.split(':')[0]}" if outcome.error else _key(_rounded(outcome.value))
 
 
-def _mostly_fails(trial: Trial) -> bool:
-    errors = sum(bool(outcome.error) for outcome in trial.results)
-    return 2 * errors > len(trial.inputs) > 0
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, 9) if isinstance(value, float) else value
 
 
-def _failures(requirements: Requirements, reading: Reading, trial: Trial, checks: Checks) -> list[str]:
-    name = reading.specification.signature.split("(")[0]
+def _weight(requirements: Requirements, trial: Trial) -> float:
+    """The samples behind a program; none for one that mostly fails, for failing alike is no agreement."""
+    mostly_fails = 2 * sum(bool(outcome.error) for outcome in trial.outcomes) > len(trial.outcomes)
+    return 0.0 if mostly_fails else float(requirements.readings[trial.program.reading].votes)
+
+
+def _wrong_cases(requirements: Requirements, trial: Trial, cases: Sequence[Example]) -> list[str]:
+    signature = signature_of(requirements, trial.program.reading)
+    name = signature.name if signature else ""
     lines = []
-    for (argument, expected), outcome in zip(expected_cases(requirements, reading, checks), trial.results, strict=False):
+    for (argument, expected), outcome in zip(cases, trial.outcomes, strict=False):
         if not outcome.same_as(expected):
             found = f"raised {outcome.error}" if outcome.error else f"returned {outcome.value!r}, expected {expected!r}"
             lines.append(f"{name}({argument!r}) {found}")
     return lines
 
 
-def _broken_properties(trial: Trial, checks: Checks) -> list[str]:
-    lines = []
-    for name in checks.properties:
-        for value, outcome in zip(trial.inputs, trial.results, strict=True):
-            if not outcome.error and not holds(name, value, outcome.value):
-                lines.append(f"the result for {value!r} is {outcome.value!r}, which is not {name!r}")
-                break
-    return lines
+def _broken_properties(requirements: Requirements, trial: Trial, checks: Checks) -> list[str]:
+    """The properties, written for the likeliest reading and one argument, that some result does not have."""
+    signature = signature_of(requirements, trial.program.reading)
+    if trial.program.reading != 0 or signature is None or len(signature.parameters) != 1:
+        return []
+    results = [(value, outcome.value) for value, outcome in zip(trial.inputs, trial.outcomes, strict=True) if not outcome.error]
+    broken = [(name, *pair) for name in checks.properties if (pair := next((p for p in results if not holds(name, *p)), None))]
+    return [f"the result for {value!r} is {result!r}, which is not {name!r}" for name, value, result in broken]
 
 
-def _is_strong(requirements: Requirements, choice: Choice, reading: Reading, num_cases: int, checks: Checks) -> bool:
-    if requirements.drawn == 1:
-        return choice.fits_examples and bool(num_cases or checks.source)
-    needed = AGREEMENT_WITH_EXAMPLES if reading.given else AGREEMENT
-    return choice.fits_examples and choice.agreement >= needed and choice.rivals < choice.agreement
+def _is_enough(requirements: Requirements, checks: Checks, choice: Choice, trial: Trial, num_cases: int) -> bool:
+    if not requirements.is_sampled:
+        return bool(num_cases or checks.source)
+    if not trial.outcomes or choice.rivals >= choice.agreement:
+        return False
+    if requirements.given:
+        return choice.agreement >= AGREEMENT_WITH_EXAMPLES
+    results = [_comparable(outcome) for outcome in trial.outcomes if not outcome.error]
+    return choice.agreement >= AGREEMENT and len(results) >= LEAST_RESULTS and len(set(results)) > 1
 
 
-def _evidence(requirements: Requirements, choice: Choice, reading: Reading, num_cases: int, num_inputs: int) -> str:
-    parts = []
-    if reading.given:
-        parts.append(f"{len(reading.given)} example(s) of the goal")
-    if num_cases > len(reading.given):
-        parts.append(f"{num_cases - len(reading.given)} case(s) from the requirements")
-    if requirements.drawn > 1:
+def _evidence(requirements: Requirements, checks: Checks, choice: Choice, trial: Trial, right: Sequence[bool]) -> str:
+    given = len(requirements.given)
+    parts = [_counted(right[:given], "example", "of the goal"), _counted(right[given:], "case", "of the requirements")]
+    if requirements.is_sampled and trial.outcomes:
         agreeing = round(choice.agreement * requirements.drawn)
-        parts.append(f"{agreeing} of {requirements.drawn} candidates agree on {num_inputs} input(s)")
-    return "; ".join(parts) or "the evaluator's own tests"
+        parts.append(f"{agreeing} of {requirements.drawn} candidates agree on {len(trial.outcomes)} inputs")
+    elif checks.source:
+        parts.append("tests written from the requirements")
+    return "; ".join(filter(None, parts)) or "nothing that could be tested"
+
+
+def _counted(right: Sequence[bool], noun: str, of: str) -> str:
+    if not right:
+        return ""
+    number = f"{len(right)}" if all(right) else f"{sum(right)} of {len(right)}"
+    return f"{number} {noun}{'s' * (len(right) > 1)} {of}"
+
+
+def _observed(requirements: Requirements, trial: Trial, num_cases: int) -> list[Example]:
+    if not requirements.is_sampled:
+        return []  # its tests are stated; what a program of a general model does may differ from run to run
+    tried = list(zip(trial.inputs, trial.outcomes, strict=True))[num_cases:]
+    return [(value, outcome.value) for value, outcome in tried if not outcome.error]

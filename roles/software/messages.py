@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from metagpt import Message
+from metagpt.roles.software.sources import checked_tests
 
-__all__ = ["Candidates", "Checks", "ChecksFailed", "Declined", "Delivery", "Example", "Program", "Requirements", "Specification"]
+__all__ = ["Candidates", "Checks", "ChecksFailed", "Declined", "Delivery", "Example", "Program", "Reading", "Requirements", "Specification"]
 
 Example = tuple[Any, Any]  # Any: JSON values
 """An argument and its result; for a function of several parameters, the list of its arguments and the result."""
@@ -23,10 +24,10 @@ class Specification(_Part):
 
     in_scope: bool
     """Whether the goal asks for a program that this team can write."""
-    signature: str = ""
-    """`count_vowels(text: str) -> int`; empty for an application started by a command."""
     summary: str = ""
     """What the program does, step by step."""
+    signature: str = ""
+    """`count_vowels(text: str) -> int`; empty for an application started by a command."""
     examples: list[Example] = Field(default_factory=list)
     """Acceptance examples."""
 
@@ -37,8 +38,6 @@ class Reading(_Part):
     specification: Specification
     votes: int = 1
     """How many of the model's candidates said the same."""
-    given: list[Example] = Field(default_factory=list)
-    """Those of its examples that stand in the goal itself."""
 
 
 class Requirements(Message):
@@ -47,15 +46,24 @@ class Requirements(Message):
     goal: str
     readings: list[Reading]
     """The likeliest first."""
+    given: list[Example] = Field(default_factory=list)
+    """Examples that stand in the goal itself."""
     drawn: int
     """Candidates drawn, those that led to no reading included."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the model was asked for many answers because one is not to be trusted: then only what it did not make up counts."""
+        return self.drawn > 1
 
 
 class Declined(Message):
     """The goal is none for this team and model."""
 
     reason: str
+    """Why, in a sentence for whoever set the goal."""
     ways_out: list[str]
+    """What they can do, each with what to type."""
 
 
 class Program(_Part):
@@ -87,7 +95,7 @@ class Checks(Message):
     """What holds of every argument and its result, by name."""
     cases: list[Example] = Field(default_factory=list)
     """Arguments with the results that the requirements call for."""
-    source: str = ""
+    source: Annotated[str, AfterValidator(checked_tests)] = ""
     """A Python test file of `test_…` functions, for what examples cannot say."""
 
 

@@ -6,6 +6,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from metagpt import Goal, Role, on, template
 from metagpt.roles.software.messages import Declined, Example, Reading, Requirements, Specification
@@ -19,9 +22,12 @@ MOST_READINGS = 8
 OUT_OF_SCOPE_SHARE = 0.5
 """From this share of the candidates on, the goal is declined."""
 
+EXAMPLE_SHARE = 0.5
+"""An example counts as the goal's own if it stands in the goal and this share of the readings copied it."""
+
 WAYS_OUT = [
-    "use a general model: set OPENAI_API_KEY, or pass --model openai:NAME@http://HOST/v1 for a server of your own",
-    "use a general model in this process: pass --model local:PATH_OR_HUB_ID",
+    "use a general model behind a key or a server: set OPENAI_API_KEY, or pass --model openai:NAME@http://HOST:PORT/v1",
+    "use a general model from the hub in this process: pass --model local:PATH_OR_HUB_ID, for example local:Qwen/Qwen3-4B",
 ]
 
 
@@ -31,37 +37,90 @@ class ProductManager(Role):
     @on(Goal)
     async def specify(self, goal: Goal) -> Requirements | Declined:
         """Read the goal, in as many ways as the model sees."""
-        answers = await self.ask_many(Specification, template("product_manager/specify"), name="specify", goal=goal.text)
+        prompt = template("product_manager/specify")
+        answers = await self.ask_many(Specification, prompt, name="specify", goal=goal.text)
+        if len(answers) == 1 and answers[0].in_scope and not _is_usable(answers[0]):
+            answers = [await self.ask(UsableSpecification, prompt, name="specify", goal=goal.text)]  # refused with the reason
         outside = sum(not answer.in_scope for answer in answers)
-        readings = merge_readings([answer for answer in answers if answer.in_scope], goal.text)
-        if not readings or outside / len(answers) >= OUT_OF_SCOPE_SHARE:
-            return Declined(
-                reason=f"the goal is outside what this model writes: {outside} of {len(answers)} readings say so", ways_out=WAYS_OUT
-            )
-        return Requirements(goal=goal.text, readings=readings[:MOST_READINGS], drawn=len(answers))
+        readings = merge_readings(answers)
+        if outside / len(answers) >= OUT_OF_SCOPE_SHARE or not readings:
+            return Declined(reason=_reason(outside, len(answers)), ways_out=WAYS_OUT)
+        return Requirements(goal=goal.text, readings=readings[:MOST_READINGS], given=given_examples(answers, goal.text), drawn=len(answers))
 
 
-def merge_readings(answers: Sequence[Specification], goal: str) -> list[Reading]:
+def _reason(outside: int, drawn: int) -> str:
+    if drawn == 1:
+        return "The model says that the goal does not ask for a program that can be written in Python with the standard library."
+    return (
+        f"The goal is outside what this small model can write, or it does not understand it: {outside} of its {drawn} readings say so."
+        " It writes short Python functions over numbers, texts, lists and dictionaries."
+    )
+
+
+def _is_usable(answer: Specification) -> bool:
+    return not answer.signature or read_signature(answer.signature) is not None
+
+
+def _usable(answer: Specification) -> Specification:
+    if not _is_usable(answer):
+        raise ValueError(
+            f"signature: found {answer.signature!r}; expected one to call by position, as `count_vowels(text: str) -> int`, or an empty one"
+        )
+    return answer
+
+
+UsableSpecification = Annotated[Specification, AfterValidator(_usable)]
+"""A specification whose signature can be worked with."""
+
+
+def merge_readings(answers: Sequence[Specification]) -> list[Reading]:
     """The different readings among the answers, the most frequent first; those without a usable signature are dropped."""
     votes: Counter[tuple[str, ...]] = Counter()
     first: dict[tuple[str, ...], Specification] = {}
-    examples: Counter[str] = Counter()
     for answer in answers:
-        signature = read_signature(answer.signature)
-        if answer.signature and signature is None:
+        if not answer.in_scope or not _is_usable(answer):
             continue
+        signature = read_signature(answer.signature)
         key = (answer.summary, *(signature.shape if signature else ()))
         votes[key] += 1
         first.setdefault(key, answer)
-        for example in answer.examples:
-            if stands_in(goal, example):
-                examples[json.dumps(example)] += 1
-    given = [tuple(json.loads(text)) for text, count in examples.items() if 2 * count >= sum(votes.values())]
-    return [Reading(specification=first[key], votes=count, given=given) for key, count in votes.most_common()]
+    return [Reading(specification=first[key], votes=count) for key, count in votes.most_common()]
+
+
+def given_examples(answers: Sequence[Specification], goal: str) -> list[Example]:
+    """The examples that enough of the answers copied out of the goal."""
+    copied = Counter(text for answer in answers if answer.in_scope for text in {json.dumps(example) for example in answer.examples})
+    enough = EXAMPLE_SHARE * sum(answer.in_scope for answer in answers)
+    examples: list[Example] = [tuple(json.loads(text)) for text, count in copied.most_common() if count >= enough]
+    by_argument = {json.dumps(example[0]): example for example in reversed(examples) if stands_in(goal, example)}
+    return list(reversed(by_argument.values()))
 
 
 def stands_in(goal: str, example: Example) -> bool:
-    """Whether every word and number of an example can be found in the goal: it was copied, not made up."""
-    words = re.findall(r"\w+", json.dumps(example, ensure_ascii=False).replace("\\n", " "))
-    text = goal.lower()
-    return all(word.lower() in text or word in {"true", "false", "null"} for word in words)
+    """Whether argument and result can be read off the goal, each in its own place: copied, not made up."""
+    text = _words(goal)
+    places = [[range(start, start + len(words)) for start in _starts(words, text)] for words in map(_words, example)]
+    apart = any(one.stop <= other.start or other.stop <= one.start for one in places[0] for other in places[1])
+    return apart and all(part in goal for part in _texts(example))
+
+
+def _words(value: Any) -> list[str]:
+    """Words and numbers of a text, or of a JSON value in their order."""
+    if isinstance(value, dict):
+        return [word for pair in value.items() for part in pair for word in _words(part)]
+    if isinstance(value, list | tuple):
+        return [word for item in value for word in _words(item)]
+    return re.findall(r"\w+", str(value).lower())
+
+
+def _starts(words: Sequence[str], text: Sequence[str]) -> list[int]:
+    """Where the words run in the text; nowhere if there are none."""
+    return [start for start in range(len(text) - len(words) + 1) if words and list(text[start : start + len(words)]) == list(words)]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in _texts(part)]
+    if isinstance(value, list | tuple):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 __all__ = ["Signature", "read_signature"]
 
-_NAMED_TYPES = {"int": int, "float": float, "bool": bool, "str": str}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
@@ -17,7 +15,7 @@ class Signature:
 
     name: str
     parameters: tuple[tuple[str, str], ...]
-    """(name, annotation) pairs; the annotation is empty where there is none."""
+    """(name, annotation) pairs of what must or may be passed by position; the annotation is empty where there is none."""
     returns: str
 
     @property
@@ -29,19 +27,23 @@ class Signature:
         """An example's argument as the function's positional arguments."""
         if len(self.parameters) == 1:
             return [value]
+        if not self.parameters and not value:
+            return []
         return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def read_signature(text: str) -> Signature | None:
-    """The signature, or None if it is none."""
+    """The signature; None if it is none, or one that cannot be called by position."""
     text = re.sub(r"^\s*def\s+", "", text).strip().rstrip(":")
     try:
         tree = ast.parse(f"def {text}: ...")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
         return None
     function = tree.body[0]
-    named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    if function.args.vararg or function.args.kwarg or None in function.args.kw_defaults:
+        return None
+    named = [*function.args.posonlyargs, *function.args.args]
     parameters = tuple((each.arg, ast.unparse(each.annotation) if each.annotation else "") for each in named)
     return Signature(name=function.name, parameters=parameters, returns=ast.unparse(function.returns) if function.returns else "")

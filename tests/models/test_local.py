@@ -15,16 +15,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+safetensors_torch = pytest.importorskip("safetensors.torch")
 pytest.importorskip("llguidance")
-
-from tests.models.tiny_model import save_tiny_model  # noqa: E402
 
 from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError  # noqa: E402
 from metagpt.models.interface import (  # noqa: E402
-    ChatMessage, Delta, Model, ModelOptions, ModelReply, ModelRequest, ToolCall, ToolSpec,
+    ChatMessage,
+    Delta,
+    Model,
+    ModelOptions,
+    ModelReply,
+    ModelRequest,
+    ToolCall,
+    ToolSpec,
 )  # fmt: skip
 from metagpt.models.local import LocalModel, open_embedded, open_local  # noqa: E402
 from metagpt.models.local.card import profile_of, read_card  # noqa: E402
+from metagpt.models.local.constrained import allowed_tokens  # noqa: E402
 from metagpt.models.local.decoder import Decoder  # noqa: E402
 from metagpt.models.local.job import Answers, Delivery, Draw, Job  # noqa: E402
 from metagpt.models.local.kv import RowCache  # noqa: E402
@@ -33,6 +40,7 @@ from metagpt.models.local.prompts import chat_turns, plain_text  # noqa: E402
 from metagpt.models.local.text_stream import TextStream  # noqa: E402
 from metagpt.models.local.tool_calls import union_schema  # noqa: E402
 from metagpt.models.local.weights import Source, Weights, load_weights  # noqa: E402
+from tests.models.tiny_model import PIECE, save_tiny_model  # noqa: E402
 
 torch.set_num_threads(1)  # so small a model gains nothing from more, and waits for them on a busy machine
 
@@ -399,9 +407,23 @@ def test_a_keyword_that_cannot_be_kept_while_decoding_is_left_to_validation(fold
     assert all(len(json.loads(candidate.text)) == 2 for candidate in reply.candidates)
 
 
+def test_only_a_model_trained_on_such_answers_may_split_forced_text_in_its_own_way(weights: Weights) -> None:
+    properties = {"in_scope": {"type": "boolean"}, "summary": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    [piece] = weights.tokenizer(PIECE)["input_ids"]
+    [usual, own] = [
+        allowed_tokens([weights.grammars.matcher(schema, any_split=any_split)], weights.num_logits)[0] for any_split in (False, True)
+    ]
+    assert usual.sum() == 1
+    assert not usual[piece]
+    assert own[piece]
+
+
 def test_free_and_constrained_rows_share_a_batch(folder: Path) -> None:
     free = ask_for("write a program", temperature=0, max_tokens=30)
-    bound = ModelRequest(call="a.b", chat=(ChatMessage("user", "answer"),), schema=SCHEMAS[1], options=ModelOptions(temperature=0, max_tokens=60))
+    bound = ModelRequest(
+        call="a.b", chat=(ChatMessage("user", "answer"),), schema=SCHEMAS[1], options=ModelOptions(temperature=0, max_tokens=60)
+    )
     alone = [use(opened(folder), request)[0].text for request in (free, bound)]
     together = [reply.text for reply in use(opened(folder), free, bound, free)]
     assert together == [*alone, alone[0]]
@@ -466,7 +488,9 @@ def test_a_chat_template_that_knows_no_system_turn_gets_it_in_the_users(tmp_path
     folder = save_tiny_model(tmp_path, chat_template=template)
     with_system = (ChatMessage("system", "You add."), ChatMessage("user", "1?"))
     merged = (ChatMessage("user", "You add.\n\n1?"),)
-    replies = use(opened(folder), *(ModelRequest(call="a.b", chat=chat, options=ModelOptions(max_tokens=9)) for chat in (with_system, merged)))
+    replies = use(
+        opened(folder), *(ModelRequest(call="a.b", chat=chat, options=ModelOptions(max_tokens=9)) for chat in (with_system, merged))
+    )
     assert replies[0].text == replies[1].text
     assert replies[0].usage == replies[1].usage
 
@@ -489,7 +513,9 @@ def test_a_compact_model_reads_call_and_context_alone(compact_folder: Path) -> N
 
 
 def test_a_compact_model_asked_for_another_call_says_what_it_was_trained_for(compact_folder: Path) -> None:
-    with pytest.raises(ModelUnavailableError, match=r"'critic.review'; it was trained for 'engineer.write_program', 'engineer.repair'.*openai:NAME"):
+    with pytest.raises(
+        ModelUnavailableError, match=r"'critic.review'; it was trained for 'engineer.write_program', 'engineer.repair'.*openai:NAME"
+    ):
         use(opened(compact_folder), ModelRequest(call="critic.review", chat=()))
 
 
@@ -562,7 +588,9 @@ def test_one_bad_request_does_not_disturb_its_neighbours(folder: Path) -> None:
 
     async def both() -> tuple[Any, ...]:
         model = opened(folder)
-        outcomes = await asyncio.gather(answer(model, ask_for("a")), answer(model, bad), answer(model, ask_for("b")), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            answer(model, ask_for("a")), answer(model, bad), answer(model, ask_for("b")), return_exceptions=True
+        )
         await model.close()
         return tuple(outcomes)
 
@@ -587,12 +615,12 @@ def test_a_folder_without_weights_is_refused_when_it_is_opened(folder: Path, tmp
 
 
 def test_weights_that_lack_tensors_or_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     folder = save_tiny_model(tmp_path)
     file = folder / "model.safetensors"
-    tensors = load_file(file)
-    save_file({name: tensor for name, tensor in tensors.items() if "lm_head" not in name}, file, metadata={"format": "pt"})
+    tensors = safetensors_torch.load_file(file)
+    safetensors_torch.save_file(
+        {name: tensor for name, tensor in tensors.items() if "lm_head" not in name}, file, metadata={"format": "pt"}
+    )
     with pytest.raises(ModelUnavailableError, match=r"lack 1 tensor.*lm_head"):
         use(opened(folder), ask_for("a"))
     file.write_bytes(b"no weights")
@@ -622,7 +650,7 @@ def test_a_hub_id_that_cannot_be_reached_says_how_to_go_on(monkeypatch: pytest.M
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     model = open_local("nobody/no-such-model", CPU)
     assert model.profile.reference == "local:nobody/no-such-model"
-    with pytest.raises(ModelUnavailableError, match="hub cannot be reached.*Go online once, or give the path of a folder"):
+    with pytest.raises(ModelUnavailableError, match=r"hub cannot be reached.*Go online once, or give the path of a folder"):
         use(model, ask_for("a"))
 
 
@@ -651,7 +679,7 @@ def test_a_card_is_read_without_torch_and_said_wrong_when_it_is(tmp_path: Path, 
     for front_matter, found in [
         ("prompt_format: prose", "'prose'"),
         ("prompt_format: compact", "without calls"),
-        ("calls: engineer.repair", "list of call names"),
+        ("calls: engineer.repair", "expected call names"),
         ("candidates: many", "'many'"),
         ("temperature: [", "no YAML"),
     ]:
@@ -675,6 +703,26 @@ def test_without_the_extra_the_install_line_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("metagpt.models.local.extras._MODULES", ("torch", "no_such_module_here"))
     with pytest.raises(ConfigError, match=r'not installed: no_such_module_here.*pip install "metagpt\[local\]"'):
         open_local(str(folder), {})
+
+
+EMBEDDED = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
+
+
+@pytest.mark.skipif(not EMBEDDED.is_dir(), reason="the shipped weights are not in this checkout")
+def test_the_embedded_model_answers_a_call_it_was_trained_for() -> None:
+    model = open_embedded("", {"device": "cpu"})
+    assert model.profile.prompt_format == "compact"
+    [call] = [name for name in model.profile.calls if name == "product_manager.specify"]
+    request = ModelRequest(call=call, chat=(), context={"goal": "Sum the numbers of a list."}, options=ModelOptions(seed=1, max_tokens=200))
+    [reply] = use(model, request)
+    assert len(reply.candidates) == model.profile.defaults.n
+    assert any(candidate.finish == "stop" for candidate in reply.candidates)
+
+
+def test_an_installation_without_the_embedded_weights_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("metagpt.models.local.model.files", lambda _: tmp_path)
+    with pytest.raises(ModelUnavailableError, match=r"embedded: no folder .*embedded_weights"):
+        open_embedded("", {})
 
 
 def test_a_local_model_is_a_model(folder: Path) -> None:

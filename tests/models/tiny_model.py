@@ -1,12 +1,16 @@
 """A tiny random Llama with a byte-level BPE tokenizer, saved as a model folder: what the tests of local models load."""
 
+# mypy: disallow-untyped-calls=False
+# (transformers leaves some constructors unannotated)
+
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from metagpt.models.compact import ANSWER, CALL, CONTEXT, END
 
@@ -17,8 +21,11 @@ CORPUS = [
     "naïve café, 東京, привет, emoji 🙂 and so on",
 ]
 
+PIECE = '{"in_scope": true, "summary": "'
+"""One token for a fixed piece of answers, as models trained for calls have them."""
 
-def save_tiny_model(
+
+def save_tiny_model(  # noqa: PLR0913  # each is a way in which the models of tests differ
     folder: Path,
     *,
     card: str = "",
@@ -33,10 +40,16 @@ def save_tiny_model(
     if chat_template:
         tokenizer.chat_template = chat_template
     tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 48,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     torch.manual_seed(seed)
     if sliding_window is None:
-        model = LlamaForCausalLM(
+        model: PreTrainedModel = LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=len(tokenizer), max_position_embeddings=window, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
                 initializer_range=0.25, **sizes,
@@ -50,9 +63,7 @@ def save_tiny_model(
     return folder
 
 
-def _sliding_model(vocab_size: int, window: int, sliding_window: int, eos: int, sizes: dict[str, int]) -> torch.nn.Module:
-    from transformers import MistralConfig, MistralForCausalLM
-
+def _sliding_model(vocab_size: int, window: int, sliding_window: int, eos: int, sizes: dict[str, Any]) -> PreTrainedModel:
     return MistralForCausalLM(
         MistralConfig(
             vocab_size=vocab_size, max_position_embeddings=window, sliding_window=sliding_window, eos_token_id=eos, bos_token_id=None,
@@ -72,4 +83,5 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     bpe.train_from_iterator(CORPUS * 4, trainer)
+    bpe.add_tokens([AddedToken(PIECE, normalized=False, special=False)])
     return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=END)

@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m metagpt.lab.embedded", description="Make the embedded model: corpus, tokenizer, training, evaluation, export.")
+    parser = argparse.ArgumentParser(
+        prog="python -m metagpt.lab.embedded", description="Make the embedded model: corpus, tokenizer, training, evaluation, export."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     corpus = commands.add_parser("corpus", help="print samples of the training corpus")
@@ -35,13 +37,18 @@ def _parser() -> argparse.ArgumentParser:
     tokenizer.set_defaults(command=_tokenizer)
 
     train = commands.add_parser("train", help="train the model, or go on where a training in the folder stopped")
-    train.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder of tokenizer, checkpoint and log (default .training/embedded)")
+    train.add_argument(
+        "--out", type=Path, default=DEFAULT_FOLDER, help="folder of tokenizer, checkpoint and log (default .training/embedded)"
+    )
     train.add_argument("--seed", type=int, default=7)
     length = train.add_mutually_exclusive_group()
     length.add_argument("--tokens", type=int, default=30_000_000, help="positions to train on (default 30 million)")
     length.add_argument("--minutes", type=float, help="measure the speed for a few steps and choose the tokens to fill this time")
     train.add_argument("--workers", type=int, default=2, help="processes of one thread each (default 2)")
-    train.add_argument("--rows", type=int, default=32, help="rows of 256 tokens in a worker's batch (default 32)")
+    train.add_argument("--rows", type=int, default=16, help="rows of 256 tokens in a worker's batch (default 16)")
+    train.add_argument("--layers", type=int, default=5)
+    train.add_argument("--width", type=int, default=256, help="of the residual stream; heads are 64 wide (default 256)")
+    train.add_argument("--hidden", type=int, default=688, help="of the feed-forward part (default 688)")
     train.set_defaults(command=_train)
 
     evaluate = commands.add_parser("evaluate", help="score the model by running its programs")
@@ -87,7 +94,10 @@ def _tokenizer(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from metagpt.lab.embedded.training import TrainingConfig, measured_tokens, train
 
-    config = TrainingConfig(folder=options.out, seed=options.seed, num_tokens=options.tokens, num_workers=options.workers, rows=options.rows)
+    shape = {"layers": options.layers, "width": options.width, "heads": options.width // 64, "hidden": options.hidden}
+    config = TrainingConfig(
+        folder=options.out, seed=options.seed, num_tokens=options.tokens, num_workers=options.workers, rows=options.rows, **shape
+    )
     if options.minutes is not None:
         config = measured_tokens(config, options.minutes)
     train(config)

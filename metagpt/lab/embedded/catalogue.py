@@ -6,7 +6,7 @@ import keyword
 import random
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,6 +71,21 @@ class Step:
         """An identifier for the result of this step: its first name, made fit for code."""
         return identifier(self.fill(self.primitive.name[0]))
 
+    @property
+    def expression(self) -> str:
+        """The step's code on `{x}`, slots filled."""
+        return self._private(self.primitive.code)
+
+    @property
+    def helper(self) -> str:
+        """The functions its code calls, or nothing; their names begin with `_`, so that no program's own name hides them."""
+        return self._private(self.primitive.helper).strip("\n")
+
+    def _private(self, code: str) -> str:
+        for name in _helper_names(self.primitive.helper):
+            code = re.sub(rf"\b{name}\b", f"_{name}", code)
+        return self.fill(code)
+
     def run(self, value: Any) -> Any:  # Any: programs take and give every type of the catalogue
         """The reference result; raises what the step's code raises, and OverflowError where things get huge."""
         numbers = value if isinstance(value, list) else [value]
@@ -86,6 +101,11 @@ def _is_huge(value: Any) -> bool:
     return (isinstance(value, int) and value.bit_length() > 200) or (isinstance(value, str | list | dict) and len(value) > 4000)
 
 
+@cache
+def _helper_names(helper: str) -> tuple[str, ...]:
+    return tuple(name for name in re.findall(r"^def (\w+)", helper, re.MULTILINE) if not name.startswith("_"))
+
+
 def identifier(text: str) -> str:
     """`text` as a variable name that is no keyword and hides no builtin."""
     name = re.sub(r"\W+", "_", text).strip("_").lower() or "result"
@@ -99,8 +119,8 @@ def _compiled(step: Step) -> Callable[[Any], Any]:
     # Only the project's own primitives are run here, never anything a model wrote.
     primitive = step.primitive
     scope: dict[str, Any] = {}
-    source = "\n".join(primitive.imports) + "\n" + step.fill(primitive.helper)
-    source += f"\ndef _step(x):\n    return {step.fill(primitive.code).replace('{x}', 'x')}\n"
+    source = "\n".join(primitive.imports) + "\n" + step.helper
+    source += f"\ndef _step(x):\n    return {step.expression.replace('{x}', 'x')}\n"
     exec(compile(source, f"<{primitive.id}>", "exec"), scope)  # noqa: S102
     compiled: Callable[[Any], Any] = scope["_step"]
     return compiled
@@ -112,7 +132,29 @@ def random_step(primitive: Primitive, rng: random.Random) -> Step:
     return Step(primitive, tuple((slot, _slot_value(values, rng)) for slot, values in slots.items()))
 
 
-_TEXTS = ("cat", "dog", "the", "and", "red", "blue", "apple", "ing", "ed", "un", "th", "er", "Mr", "Bob", "total", "name", "x1", "tmp", "key", "sun", "tree")
+_TEXTS = (
+    "cat",
+    "dog",
+    "the",
+    "and",
+    "red",
+    "blue",
+    "apple",
+    "ing",
+    "ed",
+    "un",
+    "th",
+    "er",
+    "Mr",
+    "Bob",
+    "total",
+    "name",
+    "x1",
+    "tmp",
+    "key",
+    "sun",
+    "tree",
+)
 
 
 def _slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
@@ -124,7 +166,8 @@ def _slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
         high = rng.choice([number for number in numbers if number > numbers[0]] or numbers)
         return str(rng.randint(numbers[0], high))
     if all(choice.startswith('"') for choice in choices):
-        return f'"{rng.choice((rng.choice(string.ascii_lowercase), rng.choice(_TEXTS), rng.choice(string.ascii_letters), rng.choice("*#-_+@/:!?.")))}"'
+        pools: tuple[Sequence[str], ...] = (string.ascii_lowercase, _TEXTS, string.ascii_letters, "*#-_+@/:!?.")
+        return f'"{rng.choice(rng.choice(pools))}"'
     return rng.choice(choices)
 
 

@@ -91,12 +91,12 @@ class Chain:
 
 
 def _call(step: Step, value: str) -> str:
-    return step.fill(step.primitive.code).replace("{x}", value)
+    return step.expression.replace("{x}", value)
 
 
 def _preamble(steps: Sequence[Step]) -> str:
     imports = sorted({line for step in steps for line in step.primitive.imports})
-    helpers = list(dict.fromkeys(step.fill(step.primitive.helper).strip("\n") for step in steps if step.primitive.helper))
+    helpers = list(dict.fromkeys(step.helper for step in steps if step.primitive.helper))
     text = "\n".join(imports) + "\n\n\n" if imports else ""
     return text + "".join(f"{helper}\n\n\n" for helper in helpers)
 

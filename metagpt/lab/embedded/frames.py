@@ -6,6 +6,10 @@ phrase of the result that names the input; `{that}` the same with a pronoun for 
 function's name and `{head}` a whole `def` line.
 """
 
+# Long lines and no formatter here: lists of phrases are read across.
+# ruff: noqa: E501
+# fmt: off
+
 __all__ = ["AFTERWORDS", "ARGUMENT_NAMES", "DEFINITE", "DIALECT", "FRAMES", "INPUTS", "JOINS", "OPENERS", "RESTS", "RESULT_NOTES", "RETURNS"]
 
 FRAMES: tuple[str, ...] = (

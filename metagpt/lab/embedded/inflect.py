@@ -5,17 +5,29 @@ from collections.abc import Callable
 
 __all__ = ["gerund", "third_person"]
 
-_DOUBLED = frozenset("drop cut get put set strip split trim plan stop swap map run tag zip begin chop snap skip sum let sit dig pad flip".split())
-_ADVERBS = frozenset("only just also simply always then first finally not".split())
+_DOUBLED = frozenset(
+    """
+    drop cut get put set strip split trim plan stop swap map run tag zip begin chop snap skip sum let sit dig pad flip spot clip cap
+    """.split()  # noqa: SIM905  one word after another reads better
+)
+_ADVERBS = frozenset(["only", "just", "also", "simply", "always", "then", "first", "finally", "not"])
 _VERBS = frozenset(
-    """abbreviate add alternate append apply arrange average break build calculate capitalize capitalise change check chop clamp clean
-    collapse collect combine compute concatenate convert copy count create cube cut decode delete detect determine discard divide double
-    drop duplicate eliminate encode escape exclude extract filter find flatten flip forget format gather get give glue go grab group halve
-    hand ignore insert interleave invert join keep leave list look lower lowercase make map mark mask measure merge multiply name negate
-    normalize normalise number omit order pad pair pick print produce pull put raise read remove repeat replace report retain return reverse
-    rotate round run say scale scan search select separate set shift shorten show skip slice sort split spell square squeeze stack stitch
-    strip subtract sum surround swap tabulate take tally tell test throw tidy total transform translate transpose trim truncate turn undo
-    uppercase use weed work wrap write yield zip report rank reduce score shout prefix suffix prepend tack attach""".split()
+    """
+    abbreviate add alternate append apply arrange average break build calculate capitalize capitalise change check chop
+    clamp clean collapse collect combine compute concatenate convert copy count create cube cut decode delete detect
+    determine discard divide double drop duplicate eliminate encode escape exclude extract filter find flatten flip forget
+    format gather get give glue go grab group halve hand ignore insert interleave invert join keep leave list look lower
+    lowercase make map mark mask measure merge multiply name negate normalize normalise number omit order pad pair pick
+    print produce pull put raise read remove repeat replace report retain return reverse rotate round run say scale scan
+    search select separate set shift shorten show skip slice sort split spell square squeeze stack stitch strip subtract sum
+    surround swap tabulate take tally tell test throw tidy total transform translate transpose trim truncate turn undo
+    uppercase use weed work wrap write yield zip report rank reduce score shout prefix suffix prepend tack attach
+    see parse verify do choose ditch limit move decide generate alphabetise alphabetize dedupe deduplicate start express validate
+    rewrite switch erase rearrange fetch string connect render chunk figure exchange mirror form line centre center spot stick
+    increase clip place cycle stop locate partition solve unpack encrypt compress expand fill hide censor substitute cast compare
+    reorder serialise dump export increment bump force cap bring push send shove accumulate record smooth squash identify output
+    factorise factorize decompose play rescale unnest chain toggle
+    """.split()  # noqa: SIM905  one word after another reads better
 )
 
 
@@ -51,8 +63,8 @@ def _ing(verb: str) -> str:
 
 
 def _s(verb: str) -> str:
-    if verb == "go":
-        return "goes"
+    if verb in ("go", "do"):
+        return verb + "es"
     if re.search(r"(s|x|z|ch|sh)$", verb):
         return verb + "es"
     if re.search(r"[^aeiou]y$", verb):

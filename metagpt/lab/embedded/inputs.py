@@ -10,11 +10,11 @@ from metagpt.lab.embedded.primitive import Primitive
 
 __all__ = ["KINDS", "edge_inputs", "fitting_kinds", "random_input"]
 
-WORDS = (
-    "apple banana cherry tree river stone cloud paper green window level radar noon dog cat bird mouse house hello world "
-    "data python lamp table seven eleven moon light water bread salt an a the of it on is we run jump sea book kayak stats "
-    "letter summer winter Anna Bob Carol Dave Eve Paris London Oslo Rome big small little Mississippi queue tea egg onion"
-).split()
+WORDS = """
+    apple banana cherry tree river stone cloud paper green window level radar noon dog cat bird mouse house hello world data
+    python lamp table seven eleven moon light water bread salt an a the of it on is we run jump sea book kayak stats letter
+    summer winter Anna Bob Carol Dave Eve Paris London Oslo Rome big small little Mississippi queue tea egg onion
+    """.split()  # noqa: SIM905  one word after another reads better
 JOINERS = (" ", " ", " ", ", ", "-", "_", "  ")
 
 

@@ -18,19 +18,22 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 def orthogonalized(gradient_MN: Tensor, rounds: int = 5) -> Tensor:
     """U Vᵀ of the singular value decomposition of the matrix, nearly: X <- aX + (bXXᵀ + c(XXᵀ)²)X, in bfloat16."""
     flat = gradient_MN.size(-2) > gradient_MN.size(-1)
-    x = gradient_MN.bfloat16()
+    x: Tensor = gradient_MN.bfloat16()
     x = x.mT if flat else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(rounds):
         gram = x @ x.mT
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return (x.mT if flat else x).to(gradient_MN.dtype)
+    x = x.mT if flat else x
+    return x.to(gradient_MN.dtype)
 
 
 class MuonWithAdam:
     """Muon for the hidden matrices, AdamW for embeddings and norms, behind one optimizer's face."""
 
-    def __init__(self, model: nn.Module, *, muon_lr: float = 0.02, adam_lr: float = 3e-3, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
+    def __init__(
+        self, model: nn.Module, *, muon_lr: float = 0.02, adam_lr: float = 3e-3, momentum: float = 0.95, weight_decay: float = 0.01
+    ) -> None:
         named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
         matrices = [p for name, p in named if p.ndim == 2 and "embed" not in name and "lm_head" not in name]
         ids = {id(p) for p in matrices}

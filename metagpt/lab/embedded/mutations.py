@@ -71,7 +71,7 @@ def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any]
     for value in inputs:
         try:
             expected = chain.run(value)
-        except Exception:  # noqa: BLE001  an argument unfit for the chain
+        except Exception:  # noqa: BLE001, S112  an argument unfit for the chain
             continue
         outcome = _outcome(wrong, function, value)
         if isinstance(outcome, str):
@@ -99,7 +99,9 @@ def _wrong(chain: Chain, right: str, name: str, argument: str, rng: random.Rando
     if right.startswith(("import ", "from ")):
         return right.split("\n\n\n", 1)[1]
     shorter = Chain(chain.steps[:-1] if rng.random() < 0.5 else chain.steps[1:])
-    return shorter.code(name or chain.default_name, argument).replace(shorter.signature(name or chain.default_name, argument), chain.signature(name, argument))
+    return shorter.code(name or chain.default_name, argument).replace(
+        shorter.signature(name or chain.default_name, argument), chain.signature(name, argument)
+    )
 
 
 def _other_step(chain: Chain, name: str, argument: str, rng: random.Random) -> str | None:

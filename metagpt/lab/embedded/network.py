@@ -1,7 +1,9 @@
 """The embedded model itself: a small Llama with tied embeddings, and its loss on packed rows."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
@@ -10,8 +12,10 @@ from metagpt.lab.embedded.packing import PackedBatch
 __all__ = ["new_model", "packed_loss"]
 
 
-def new_model(tokenizer: PreTrainedTokenizerBase, *, layers: int = 5, width: int = 320, heads: int = 5, hidden: int = 864, seed: int = 7) -> LlamaForCausalLM:
-    """Random weights; 6.9 million parameters by default."""
+def new_model(
+    tokenizer: PreTrainedTokenizerBase, *, layers: int = 5, width: int = 256, heads: int = 4, hidden: int = 688, seed: int = 7
+) -> LlamaForCausalLM:
+    """Random weights; 4.6 million parameters by default."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -29,7 +33,7 @@ def new_model(tokenizer: PreTrainedTokenizerBase, *, layers: int = 5, width: int
     return LlamaForCausalLM(config)
 
 
-def packed_loss(model: nn.Module, batch: PackedBatch) -> Tensor:
+def packed_loss(model: Any, batch: PackedBatch) -> Tensor:
     """Mean cross-entropy of the answers' tokens; each example attends to itself alone."""
     rows, length = batch.tokens_BT.shape
     causal_TT = torch.ones(length, length, dtype=torch.bool).tril()
@@ -38,6 +42,8 @@ def packed_loss(model: nn.Module, batch: PackedBatch) -> Tensor:
     counted_N = targets_N != -100
     with torch.autocast("cpu", torch.bfloat16):
         bias_B1TT = torch.zeros(seen_B1TT.shape, dtype=torch.bfloat16).masked_fill(~seen_B1TT, float("-inf"))
-        hidden_BTD = model.model(input_ids=batch.tokens_BT, position_ids=batch.places_BT, attention_mask=bias_B1TT, use_cache=False).last_hidden_state
+        hidden_BTD = model.model(
+            input_ids=batch.tokens_BT, position_ids=batch.places_BT, attention_mask=bias_B1TT, use_cache=False
+        ).last_hidden_state
         logits_AV = model.lm_head(hidden_BTD.reshape(rows * length, -1)[counted_N])
     return functional.cross_entropy(logits_AV.float(), targets_N[counted_N])

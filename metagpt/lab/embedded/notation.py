@@ -50,9 +50,23 @@ _SINGLE = (
     " test: {a} gives {b}",
     " sample: {a} yields {b}",
 )
-_LINES = ("\n{a} -> {b}", "\n{f}({a}) == {b}", "\n>>> {f}({a})\n{b}", "\n{a} => {b}", "\ninput: {a} output: {b}", "\n- {a} gives {b}", "\nassert {f}({a}) == {b}", "\n{a}: {b}")
+_LINES = (
+    "\n{a} -> {b}",
+    "\n{f}({a}) == {b}",
+    "\n>>> {f}({a})\n{b}",
+    "\n{a} => {b}",
+    "\ninput: {a} output: {b}",
+    "\n- {a} gives {b}",
+    "\nassert {f}({a}) == {b}",
+    "\n{a}: {b}",
+)
 _HEADS = ("\nexamples:", " examples:", "\nfor example:", " e.g.:", "", " for instance:", "\ntests:", " it should pass these:")
-_INLINE = ((" for example, {a} gives {b}", " and {a} gives {b}"), (" e.g. {a} -> {b}", ", {a} -> {b}"), (" {a} -> {b}", "; {a} -> {b}"), (" {f}({a}) is {b}", ", {f}({a}) is {b}"))
+_INLINE = (
+    (" for example, {a} gives {b}", " and {a} gives {b}"),
+    (" e.g. {a} -> {b}", ", {a} -> {b}"),
+    (" {a} -> {b}", "; {a} -> {b}"),
+    (" {f}({a}) is {b}", ", {f}({a}) is {b}"),
+)
 
 
 def example_text(pairs: Sequence[tuple[Any, Any]], name: str, rng: random.Random) -> str:

@@ -17,12 +17,12 @@ __all__ = ["CorpusBatches", "PackedBatch", "pack"]
 class PackedBatch:
     """B rows of T tokens."""
 
-    tokens_BT: Tensor
-    places_BT: Tensor
+    tokens_BT: Tensor  # noqa: N815  shapes
+    places_BT: Tensor  # noqa: N815
     """Position of each token within its own example."""
-    owners_BT: Tensor
+    owners_BT: Tensor  # noqa: N815
     """Which example of the row a token belongs to; padding is 0."""
-    targets_BT: Tensor
+    targets_BT: Tensor  # noqa: N815
     """The next token where it is part of an answer, else -100."""
 
 

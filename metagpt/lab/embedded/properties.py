@@ -63,7 +63,9 @@ PROPERTIES: dict[str, Callable[[Any, Any], bool]] = {
     "only upper case": lambda _, result: (text := _texts(result)) is not None and text == text.upper(),
     "no spaces": lambda _, result: (text := _texts(result)) is not None and " " not in text,
     "member of the input": lambda argument, result: isinstance(argument, list | dict) and result in list(argument),
-    "at most the length": lambda argument, result: _sized(argument) and isinstance(result, int) and not isinstance(result, bool) and 0 <= result <= len(argument),
+    "at most the length": lambda argument, result: (
+        _sized(argument) and isinstance(result, int) and not isinstance(result, bool) and 0 <= result <= len(argument)
+    ),
 }
 """Name -> whether it holds of (argument, result); a property not applicable to a result does not hold of it."""
 

@@ -13,7 +13,8 @@ _QUOTED = re.compile(r"('[^']*'|\"[^\"]*\"|`[^`]*`)")
 def add_talk(goal: str, gives: str, rng: random.Random) -> str:
     """Sometimes a sentence before or after that asks for nothing more, or names the type of the result."""
     if rng.random() < 0.06:
-        goal = goal.rstrip(".") + rng.choice(RESULT_NOTES[gives])
+        note = rng.choice(RESULT_NOTES[gives])
+        goal = goal + note.lstrip(".,;") if goal.endswith("?") else goal.rstrip(".") + note
     if rng.random() < 0.08:
         goal = rng.choice(OPENERS) + goal
     if rng.random() < 0.1:

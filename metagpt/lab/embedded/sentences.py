@@ -101,7 +101,7 @@ class Speaker:
     def _clause(self, step: Step, pronoun: str, *, last: bool) -> str:
         """An imperative for one step on a value already named."""
         if self.rng.random() < (0.25 if last else 0.12):
-            return f"{self.rng.choice(frames.RETURNS)} {self.wording(step, 'np').replace('{x}', pronoun)}"
+            return f"{self.rng.choice(frames.RETURNS)} {_of(self.wording(step, 'np'), pronoun)}"
         return self.wording(step, "do")
 
     def _clauses(self, steps: Sequence[Step]) -> list[str]:
@@ -123,7 +123,7 @@ class Speaker:
     def _noun_phrase(self, steps: Sequence[Step], start: str) -> str:
         phrase = start
         for step in steps:
-            phrase = self.wording(step, "np").replace("{x}", phrase)
+            phrase = _of(self.wording(step, "np"), phrase)
         return phrase
 
     def _join(self, clauses: Sequence[str], form: Callable[[str], str | None] = str) -> str:
@@ -155,7 +155,7 @@ class Speaker:
         subject = self._noun_phrase(steps[:inside], self._input(chain))
         first, rest = steps[inside], steps[inside + 1 :]
         if rng.random() < 0.22:
-            clause = f"{rng.choice(frames.RETURNS)} {self.wording(first, 'np').replace('{x}', subject)}"
+            clause = f"{rng.choice(frames.RETURNS)} {_of(self.wording(first, 'np'), subject)}"
         else:
             clause = _with_object(self.wording(first, "do"), subject, rng, needed=inside > 0)
         others = [self._clause(step, self._rest(step.primitive.takes), last=step is rest[-1]) for step in rest]
@@ -189,15 +189,41 @@ class Speaker:
             return goal
         stem = goal.rstrip(".?!")
         mark = "?" if goal.endswith("?") else "."
-        return self.rng.choice((f"{stem}{mark} {rule}", f"{stem}, {rule}", f"{stem}, but {rule}", f"{stem} ({rule})", f"{stem}; {rule}", f"{rule}. {goal}", f"{stem}{mark} note: {rule}", f"{stem}, where {rule}"))
+        return self.rng.choice(
+            (
+                f"{stem}{mark} {rule}",
+                f"{stem}, {rule}",
+                f"{stem}, but {rule}",
+                f"{stem} ({rule})",
+                f"{stem}; {rule}",
+                f"{rule}. {goal}",
+                f"{stem}{mark} note: {rule}",
+                f"{stem}, where {rule}",
+            )
+        )
 
     def _numbered(self, chain: Chain) -> str:
         """The steps as a list of lines or points."""
         rng = self.rng
         x = self._input(chain)
-        head = rng.choice((f"given {x}:", f"take {x} and do this:", f"write a function that takes {x} and does the following:", "please do the following:", f"for {x}:", f"i have {x}. steps:", f"a program in steps for {x}:", ""))
-        style = rng.choice(("\n{n}. {c}", "\n- {c}", "\n{n}) {c}", " ({n}) {c}", " {n}. {c}", "\n* {c}", " step {n}: {c}.", "\nstep {n}: {c}"))
-        body = "".join(style.replace("{n}", str(number)).replace("{c}", clause) for number, clause in enumerate(self._clauses(chain.steps), 1))
+        head = rng.choice(
+            (
+                f"given {x}:",
+                f"take {x} and do this:",
+                f"write a function that takes {x} and does the following:",
+                "please do the following:",
+                f"for {x}:",
+                f"i have {x}. steps:",
+                f"a program in steps for {x}:",
+                "",
+            )
+        )
+        style = rng.choice(
+            ("\n{n}. {c}", "\n- {c}", "\n{n}) {c}", " ({n}) {c}", " {n}. {c}", "\n* {c}", " step {n}: {c}.", "\nstep {n}: {c}")
+        )
+        body = "".join(
+            style.replace("{n}", str(number)).replace("{c}", clause) for number, clause in enumerate(self._clauses(chain.steps), 1)
+        )
         return (head + body).strip()
 
     # Names asked for
@@ -206,7 +232,14 @@ class Speaker:
         rng = self.rng
         fragments = [rng.choice(step.primitive.name) for step in chain.steps]
         fragments = [re.sub(r"\W+", "_", step.fill(text)).strip("_").lower() for step, text in zip(chain.steps, fragments, strict=True)]
-        name = rng.choice((fragments[-1], "_".join(fragments), "_".join(reversed(fragments)), rng.choice(("solve", "process", "transform", "f", "compute", "convert", "do_it", "run", "my_function", "answer"))))
+        name = rng.choice(
+            (
+                fragments[-1],
+                "_".join(fragments),
+                "_".join(reversed(fragments)),
+                rng.choice(("solve", "process", "transform", "f", "compute", "convert", "do_it", "run", "my_function", "answer")),
+            )
+        )
         if rng.random() < 0.15:
             name = f"{rng.choice(('get', 'find', 'compute', 'make', 'my'))}_{name}"
         if not name.isidentifier() or len(name) > 40:
@@ -219,6 +252,13 @@ class Speaker:
         if not free:
             raise UnsayableError("argument")
         return self.rng.choice(free)
+
+
+def _of(wording: str, subject: str) -> str:
+    """A noun phrase with its input put in; "them" only where it is an object."""
+    if subject in ("them", "those", "these") and (wording.startswith("{x}") or "whether {x}" in wording):
+        subject = "the list"
+    return wording.replace("{x}", subject)
 
 
 def _needed(text: str | None) -> str:

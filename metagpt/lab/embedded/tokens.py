@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -51,14 +52,27 @@ _SPLIT = Regex(r"_?\p{L}+| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}_]+|_|\s+(?!\S)|\s+")
 def train_tokenizer(folder: Path, *, size: int = 2560, count: int = 60_000, seed: int = 7) -> PreTrainedTokenizerFast:
     """Train on `count` examples of the corpus and save into `folder`, loadable by AutoTokenizer."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(_SPLIT, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(_SPLIT, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=size - len(PIECES), special_tokens=list(SPECIALS), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False, min_frequency=3
+        vocab_size=size - len(PIECES),
+        special_tokens=list(SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        min_frequency=3,
     )
     tokenizer.train_from_iterator(_texts(count, seed), trainer)
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in PIECES])
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, additional_special_tokens=[CALL, CONTEXT, ANSWER], clean_up_tokenization_spaces=False)
+    wrapped: Any = PreTrainedTokenizerFast  # untyped in transformers
+    fast: PreTrainedTokenizerFast = wrapped(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        additional_special_tokens=[CALL, CONTEXT, ANSWER],
+        clean_up_tokenization_spaces=False,
+    )
     fast.save_pretrained(folder)
     return fast
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch import multiprocessing as mp
+from torch.multiprocessing.spawn import spawn
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from metagpt.lab.embedded.averaging import WeightAverage
@@ -35,12 +35,12 @@ class TrainingConfig:
     num_tokens: int = 30_000_000
     """Positions seen by all workers together, padding included."""
     num_workers: int = 2
-    rows: int = 32
+    rows: int = 16
     length: int = 256
     layers: int = 5
-    width: int = 320
-    heads: int = 5
-    hidden: int = 864
+    width: int = 256
+    heads: int = 4
+    hidden: int = 688
     muon_lr: float = 0.02
     adam_lr: float = 3e-3
     warmup: int = 60
@@ -71,17 +71,25 @@ def warmup_stable_decay(max_steps: int, *, warmup: int, decay_share: float) -> C
 def train(config: TrainingConfig) -> None:
     """Train until the tokens are seen; interrupt it at will, and call it again to go on."""
     (config.folder / "workers").unlink(missing_ok=True)
+    (config.folder / "training.json").write_text(json.dumps({**asdict(config), "folder": "."}, indent=1) + "\n")
     if config.num_workers == 1:
         _work(0, config)
     else:
-        mp.spawn(_work, args=(config,), nprocs=config.num_workers)
+        begin: Any = spawn  # untyped in torch
+        begin(_work, args=(config,), nprocs=config.num_workers)
 
 
 def measured_tokens(config: TrainingConfig, minutes: float) -> TrainingConfig:
     """The same training with the tokens that fill so many minutes at the speed of its first eight steps."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(config.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("checkpoint*", "log*", "workers"))
-        trial = replace(config, folder=Path(folder), num_tokens=8 * config.num_workers * config.rows * config.length, validate_every=1000, save_every=1000)
+        trial = replace(
+            config,
+            folder=Path(folder),
+            num_tokens=8 * config.num_workers * config.rows * config.length,
+            validate_every=1000,
+            save_every=1000,
+        )
         train(trial)
         seconds = [json.loads(line)["seconds"] for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
     speed = 5 * config.num_workers * config.rows * config.length / (seconds[-2] - seconds[1])
@@ -134,7 +142,12 @@ def _watch(steps: Any, model: LlamaForCausalLM, average: WeightAverage, tokenize
     with (config.folder / "log.jsonl").open("a", buffering=1) as log:
         for step in steps:
             average.update(model, step.number)
-            line: dict[str, Any] = {"step": step.number, "loss": round(step.loss, 4), "norm": round(step.gradient_norm, 3), "seconds": round(time.monotonic() - started, 1)}
+            line: dict[str, Any] = {
+                "step": step.number,
+                "loss": round(step.loss, 4),
+                "norm": round(step.gradient_norm, 3),
+                "seconds": round(time.monotonic() - started, 1),
+            }
             last = step.number == config.max_steps
             if step.number % config.validate_every == 0 or last:
                 line["validation"] = round(_validation_loss(model, average, batches), 4)

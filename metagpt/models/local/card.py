@@ -25,6 +25,8 @@ class Card:
     prompt_format: Literal["chat", "compact"] = "chat"
     calls: tuple[str, ...] = ()
     """Of a compact model: the calls it was trained for."""
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The keys of each call's context that it reads, in order; a call not named reads all of it."""
     defaults: ModelOptions = field(default_factory=ModelOptions)
     context_tokens: int | None = None
     """The window the model was made for, where it says so."""
@@ -33,7 +35,7 @@ class Card:
 def read_card(folder: Path) -> Card:
     """The card of a model folder; a folder without README.md is a general chat model.
 
-    The front matter of README.md may say `prompt_format`, `calls`, `candidates`, `temperature`, `top_p` and `max_tokens`;
+    The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the context keys each reads), `candidates`, `temperature`, `top_p` and `max_tokens`;
     what it leaves open is taken from generation_config.json.
 
     Raises:
@@ -44,9 +46,7 @@ def read_card(folder: Path) -> Card:
     prompt_format = said.get("prompt_format", "chat")
     if prompt_format not in {"chat", "compact"}:
         raise ConfigError(f"{readme}: prompt_format: {prompt_format!r}; expected 'chat' or 'compact'. Correct the card.")
-    calls = said.get("calls") or []
-    if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
-        raise ConfigError(f"{readme}: calls: {calls!r}; expected a list of call names. Correct the card.")
+    calls = _calls(readme, said)
     if prompt_format == "compact" and not calls:
         raise ConfigError(
             f"{readme}: prompt_format: 'compact' without calls; expected the calls it was trained for. Name them in the card."
@@ -54,6 +54,7 @@ def read_card(folder: Path) -> Card:
     return Card(
         prompt_format="compact" if prompt_format == "compact" else "chat",
         calls=tuple(calls),
+        reads={call: keys for call, keys in calls.items() if keys},
         defaults=_card_options(readme, said).over(_generation_options(folder)),
         context_tokens=_window(folder),
     )
@@ -70,6 +71,7 @@ def profile_of(reference: str, card: Card, *, context_tokens: int | None = None)
         context_tokens=window,
         prompt_format=card.prompt_format,
         calls=card.calls,
+        reads=card.reads,
         defaults=card.defaults,
         price=Price(input=0, output=0),
     )
@@ -92,6 +94,17 @@ def _front_matter(readme: Path) -> Mapping[str, Any]:  # Any: YAML values
     if not isinstance(said, dict):
         raise ConfigError(f"{readme}: front matter {said!r}; expected `name: value` lines. Correct the card.")
     return said
+
+
+def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The calls with the context keys each reads; a plain list of calls names none."""
+    calls = said.get("calls") or {}
+    if isinstance(calls, list):
+        calls = dict.fromkeys(calls, [])
+    keys_of = calls.items() if isinstance(calls, dict) else [(None, None)]
+    if not all(isinstance(call, str) and isinstance(keys, list) and all(isinstance(key, str) for key in keys) for call, keys in keys_of):
+        raise ConfigError(f"{readme}: calls: {calls!r}; expected call names, each with the list of context keys it reads. Correct the card.")
+    return {call: tuple(keys) for call, keys in calls.items()}
 
 
 def _card_options(readme: Path, said: Mapping[str, Any]) -> ModelOptions:

@@ -19,6 +19,15 @@ __all__ = ["Grammars", "allowed_tokens"]
 
 _MAX_CACHED = 256
 _SHOWN_CHARACTERS = 200
+_JSON_STYLE = {
+    # as json.dumps writes by default; free white space would let a model pad for ever
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "whitespace_flexible": False,
+    "coerce_one_of": True,
+    # keywords that cannot be kept while decoding are left to the validation of the answer
+    "lenient": True,
+}
 
 
 class Grammars:
@@ -32,22 +41,27 @@ class Grammars:
         self._ll_tokenizer: LLTokenizer | None = None
         self._compiled: dict[str, LLMatcher] = {}
 
-    def matcher(self, schema: JsonSchema) -> LLMatcher:
+    def matcher(self, schema: JsonSchema, *, any_split: bool = False) -> LLMatcher:
         """The matcher of the schema, at its beginning; who consumes tokens with it copies it first.
+
+        Args:
+            schema: of the answer.
+            any_split: whether text that the schema forces may be split into tokens in any way. A model fine-tuned on such answers
+                splits them in its own way, with single tokens for whole pieces; a general model does better on the usual split.
 
         Raises:
             ModelUnavailableError: the schema or the tokenizer cannot be decoded under.
         """
-        text = json.dumps(schema)
-        if text not in self._compiled:
+        grammar = _grammar(schema, any_split=any_split)
+        if grammar not in self._compiled:
             if len(self._compiled) >= _MAX_CACHED:
                 del self._compiled[next(iter(self._compiled))]
-            self._compiled[text] = self._compile(text)
-        return self._compiled[text]
+            self._compiled[grammar] = self._compile(schema, grammar)
+        return self._compiled[grammar]
 
-    def _compile(self, schema: str) -> LLMatcher:
+    def _compile(self, schema: JsonSchema, grammar: str) -> LLMatcher:
         try:
-            matcher = LLMatcher(self._loaded(), _grammar(schema))
+            matcher = LLMatcher(self._loaded(), grammar)
         except ValueError as error:
             raise self._refused(schema, str(error)) from error
         if matcher.is_error():
@@ -59,27 +73,17 @@ class Grammars:
             self._ll_tokenizer = from_tokenizer(self._tokenizer, n_vocab=self._num_logits, eos_token=self._end_tokens or None)
         return self._ll_tokenizer
 
-    def _refused(self, schema: str, reason: str) -> ModelUnavailableError:
-        shown = schema if len(schema) <= _SHOWN_CHARACTERS else schema[:_SHOWN_CHARACTERS] + "…"
+    def _refused(self, schema: JsonSchema, reason: str) -> ModelUnavailableError:
+        text = json.dumps(schema)
+        shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
         return ModelUnavailableError(
             f"{self._owner}: cannot decode under the schema {shown} ({reason.strip()}); expected a JSON schema without remote "
             "references, and a fast tokenizer. Simplify the answer's type, or use another model."
         )
 
 
-def _grammar(schema: str) -> str:
-    return LLMatcher.grammar_from_json_schema(
-        schema,
-        defaults={
-            # as json.dumps writes by default; free white space would let a model pad for ever
-            "item_separator": ", ",
-            "key_separator": ": ",
-            "whitespace_flexible": False,
-            "coerce_one_of": True,
-            # keywords that cannot be kept while decoding are left to the validation of the answer
-            "lenient": True,
-        },
-    )
+def _grammar(schema: JsonSchema, *, any_split: bool) -> str:
+    return f"%llguidance {json.dumps({'no_forcing': any_split})}\nstart: %json {json.dumps(schema | {'x-guidance': _JSON_STYLE})}"
 
 
 def allowed_tokens(matchers: Sequence[LLMatcher], num_logits: int) -> Tensor:

@@ -142,7 +142,8 @@ class Decoder:
     @property
     def num_live(self) -> int:
         """Rows being decoded."""
-        return len(self._batch.live) if self._batch else 0
+        batch = self._batch  # read once: another thread may ask
+        return len(batch.live) if batch else 0
 
     @property
     def jobs(self) -> list[Job]:

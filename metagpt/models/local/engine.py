@@ -31,7 +31,8 @@ class Engine:
     @property
     def num_live(self) -> int:
         """Answers being decoded at this moment."""
-        return self._decoder.num_live if self._decoder else 0
+        decoder = self._decoder  # read once: its thread may drop it
+        return decoder.num_live if decoder else 0
 
     def submit(self, job: Job) -> None:
         """Queue a request; callable from any thread."""

@@ -131,7 +131,7 @@ class LocalModel:
 
     def _open(self) -> SharedEngine:
         """The engine, shared with other models of the same source; imports torch, so off the event loop."""
-        from metagpt.models.local.pool import share_engine  # noqa: PLC0415  # loads torch
+        from metagpt.models.local.pool import share_engine  # loads torch
 
         with self._opening:
             if self._engine is None:
@@ -157,6 +157,7 @@ class LocalModel:
         options = request.options.over(self._profile.defaults)
         prompt = render_prompt(request, self._profile, weights.tokenizer)
         schema = union_schema(request.tools, request.schema) if self._offers_tools(request) else request.schema
+        is_compact = self._profile.prompt_format == "compact"
         num_candidates = options.n or 1
         unsaid = 0.0 if num_candidates == 1 else _MANY_TEMPERATURE
         return Draw(
@@ -167,7 +168,7 @@ class LocalModel:
             top_p=1.0 if options.top_p is None else options.top_p,
             seed=secrets.randbits(62) if options.seed is None else options.seed,
             stop=() if schema is not None else prompt.stop + options.stop,
-            matcher=None if schema is None else weights.grammars.matcher(schema),
+            matcher=None if schema is None else weights.grammars.matcher(schema, any_split=is_compact),
         )
 
     def _room(self, weights: Weights, prompt_tokens: int) -> int:

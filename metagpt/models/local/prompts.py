@@ -43,7 +43,14 @@ def check_call(profile: ModelProfile, call: str) -> None:
 def render_prompt(request: ModelRequest, profile: ModelProfile, tokenizer: Any) -> Prompt:  # Any: tokenizers share no typed base
     """The prompt in the model's own format: compact, its chat template, or plain turns when it has none."""
     if profile.prompt_format == "compact":
-        text = compact_prompt(request.call, request.context)
+        keys = profile.reads.get(request.call, tuple(request.context))
+        missing = [key for key in keys if key not in request.context]
+        if missing:
+            raise ModelUnavailableError(
+                f"{profile.reference}: asked for {request.call!r} without {missing!r} in its context; it was trained with {list(keys)!r}."
+                " Pass these to ask as keywords."
+            )
+        text = compact_prompt(request.call, {key: request.context[key] for key in keys})
         return Prompt(tokens=tokenizer(text, add_special_tokens=False)["input_ids"])
     turns = chat_turns(request)
     if not getattr(tokenizer, "chat_template", None):

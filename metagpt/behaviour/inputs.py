@@ -1,0 +1,60 @@
+"""Inputs to compare programs on: the same for every program whose argument has the type."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["sample_inputs"]
+
+_SCALARS: dict[str, Sequence[Any]] = {
+    "int": (0, 1, -1, 2, 7, 12, 25, 100, -38, 365, 1024),
+    "float": (0.0, 1.0, -1.5, 2.25, 9.99, 0.1, 100.0, -273.15),
+    "bool": (True, False),
+    "str": (
+        "",
+        "a",
+        "Hello World",
+        "the quick brown fox jumps over the lazy dog",
+        "Level",
+        "banana",
+        "3 apples and 12 pears",
+        "anna@example.org",
+        "one,two,,three",
+        "  two  spaces ",
+        "name: Bob\nage: 42",
+        "2024-02-29",
+    ),
+}
+_LENGTHS = (0, 1, 2, 3, 5, 8)
+
+
+def sample_inputs(annotation: str) -> list[Any]:
+    """Arguments of a type as `list[int]` or `dict[str, int]` says it, edge cases first; none for a type unknown here."""
+    try:
+        return _samples(ast.parse(annotation, mode="eval").body)
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _samples(node: ast.expr) -> list[Any]:
+    match node:
+        case ast.Name(id=name):
+            return list(_SCALARS.get(name, ()))
+        case ast.Subscript(value=ast.Name(id="list"), slice=item):
+            return _lists(_samples(item))
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[ast.Name(id="str"), item])):
+            names = ("ann", "bob", "carol", "dave", "eve", "frank", "grace", "heidi")
+            return [dict(zip(names, values, strict=False)) for values in _lists(_samples(item))]
+        case _:
+            return []
+
+
+def _lists(items: list[Any]) -> list[Any]:
+    """Lists of growing length with items from different places, then sorted-looking, repeated and reversed ones."""
+    if not items:
+        return []
+    found = [[items[(start * 3 + index) % len(items)] for index in range(length)] for start, length in enumerate(_LENGTHS)]
+    last = found[-1]
+    return [*found, last[::-1], [last[0], last[1], last[0], last[1], last[0]], [last[2]] * 3]

@@ -1,0 +1,99 @@
+"""The model card, from the facts of a training and the scores of an evaluation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metagpt.lab.embedded.catalogue import load_primitives
+from metagpt.lab.embedded.choose import Thresholds
+from metagpt.lab.embedded.evaluation import markdown
+
+__all__ = ["card"]
+
+_FRONT = """---
+license: mit
+language: en
+library_name: transformers
+pipeline_tag: text-generation
+tags: [code, metagpt, embedded]
+prompt_format: compact
+calls:
+  product_manager.specify: [goal]
+  engineer.write_program: [signature, summary]
+  engineer.repair: [signature, summary, code, failure]
+  evaluator.write_tests: [signature, summary]
+candidates: {candidates}
+temperature: {temperature}
+agreement: {agreement}
+agreement_with_examples: {agreement_with_examples}
+outside: {outside}
+scope: one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English
+---
+"""
+
+_BODY = """
+# The embedded model
+
+A Llama-shaped model of {millions:.1f} million parameters ({layers} layers, {width} wide, {vocabulary} tokens), trained from nothing by
+`python -m metagpt.lab.embedded`, that lets the team do small jobs on a machine without keys or downloads. It turns a goal into a spec,
+a spec into a Python function, repairs a function that failed a test, and proposes test inputs and properties.
+
+## Scope
+
+Python functions of one argument and one to three steps over whole and decimal numbers, texts, lists of them, tables of whole numbers and
+dictionaries: {primitives} primitives in {wordings} wordings, and what can be made by chaining them. Everything else it is trained to
+decline. It does not compute expected values: examples are copied out of the goal. Sample {candidates} specs, write one program for each
+distinct one, run them, and let examples or agreement decide (`metagpt/lab/embedded/choose.py`); a single sample is far weaker.
+
+## Data
+
+Made by a grammar, without end and without any text from elsewhere: chains of primitives, checked by running them so that every step
+matters; wordings put into sentence frames, turned round, mixed, with examples whose values come from running reference code, names asked
+for, small talk, slips of the keyboard. About 69 % of the tokens are goal -> spec (goals out of scope among them), 22 % spec -> code,
+6 % repair, 3 % tests (78, 14, 5 and 3 % in the first 500 steps). A tenth each of the wordings, the frames and the compositions is never trained on and scored apart. The goals
+written by hand were fixed before training; validation goals served to set thresholds, test goals served for nothing.
+
+## Recipe
+
+{steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
+matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
+Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
+
+![Losses](losses.png)
+
+## Scores
+
+By execution: a program is right when it gives the expected result on every test input. "Passed" means that examples in the goal or
+agreement (at least {agreement:.0%} of {candidates} samples behaving alike) were enough; below that the team says "not verified". In
+brackets 95 % Wilson intervals.
+
+{scores}
+
+## Limits
+
+Wordings far from those of the grammar, more than three steps, functions of several arguments, values spread over several sentences, and
+anything that needs knowledge of the world. A confident wrong program happens: see the column "wrong, passed". English only.
+"""
+
+
+def card(facts: Mapping[str, Any], scores: Mapping[str, Any] | None) -> str:
+    """The card as Markdown with YAML front matter."""
+    thresholds = Thresholds()
+    settings = {
+        "candidates": 16,
+        "temperature": 0.7,
+        "agreement": thresholds.agreement,
+        "agreement_with_examples": thresholds.agreement_with_examples,
+        "outside": thresholds.outside,
+    }
+    primitives = load_primitives()
+    return _FRONT.format(**settings) + _BODY.format(
+        **{**settings, **facts["shape"]},
+        millions=facts["parameters"] / 1e6,
+        vocabulary=facts["vocabulary"],
+        primitives=len(primitives),
+        wordings=sum(len(p.do) + len(p.np) + len(p.be) for p in primitives),
+        steps=facts["steps"],
+        tokens=facts["tokens"] / 1e6,
+        validation=facts["validation"],
+        scores=markdown(scores["sets"]) if scores else "Not scored yet.",
+    )

@@ -1,0 +1,97 @@
+"""`python -m tests`: format, lint, types, layers and tests, in that order; `--quick` leaves out the slow ones.
+
+Every check runs whatever the others said; the exit status is 0 only if all passed. The tests come last, so that their
+summary closes the output. Arguments that are none of its own go to pytest: `python -m tests --quick tests/test_files.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CHECKS", "Check", "main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One command that must succeed."""
+
+    name: str
+    command: Sequence[str]
+    is_slow: bool = False
+    """Left out by `--quick`."""
+
+
+CHECKS = (
+    Check(name="format", command=("ruff", "format", "--check", ".")),
+    Check(name="lint", command=("ruff", "check", ".")),
+    Check(name="types (mypy)", command=("mypy", "--strict", "metagpt", "examples"), is_slow=True),
+    Check(name="types (pyright)", command=("pyright",), is_slow=True),
+    Check(name="layers", command=("lint-imports", "--no-cache")),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run everything; 0 if all passed."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description="Format, lint, types, layers and tests.")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes more than a few seconds")
+    chosen, for_pytest = parser.parse_known_args(arguments)
+    missing = [name for name in ("pytest", "ruff", "mypy", "pyright", "importlinter") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f'python -m tests: found no {", ".join(missing)}; expected the dev extra. Run: pip install -c constraints.txt -e ".[dev]"')
+        return 2
+    passed = [_run(check) for check in CHECKS if not (chosen.quick and check.is_slow)]
+    if not all(passed):
+        print("\nChecks failed above; the tests follow.", flush=True)
+    if chosen.quick:
+        for_pytest = ["-m", "not slow", *for_pytest]
+    tests = subprocess.run([sys.executable, "-m", "pytest", *for_pytest], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    return tests.returncode or int(not all(passed))
+
+
+def _run(check: Check) -> bool:
+    """Whether the check passed; its output is shown when it did not."""
+    program, *rest = check.command
+    if check.command[0] == "pyright" and not _pyright_starts():
+        print(
+            f"{check.name}: skipped, it needs node, and npm's registry the first time; neither a node of this machine nor a download of one worked"
+        )
+        return True
+    started = time.monotonic()
+    done = subprocess.run([_beside_python(program), *rest], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    print(f"{check.name}: {'passed' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
+    if done.returncode != 0:
+        print(f"$ {' '.join(check.command)}\n{done.stdout}{done.stderr}", flush=True)
+    return done.returncode == 0
+
+
+def _beside_python(program: str) -> str:
+    """The program of this environment, whether or not it is activated."""
+    folder = Path(sys.executable).parent
+    return shutil.which(program, path=str(folder)) or program
+
+
+def _pyright_starts() -> bool:
+    """Whether pyright can run: the package fetches its program at the first start, and a machine may have no way to it."""
+    quiet = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    try:
+        done = subprocess.run(
+            [_beside_python("pyright"), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False, env=quiet
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

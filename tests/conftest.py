@@ -1,0 +1,35 @@
+"""What holds for every test: no network beyond this machine, no settings of whoever runs it, the same chance every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from metagpt.testing import forbid_network
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the library is imported, which is before any fixture runs
+os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its threads and a fork do not go together
+
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True, database=None, print_blob=True)
+hypothesis.settings.load_profile("project")
+
+_FOREIGN = ("METAGPT_", "OPENAI_", "NO_COLOR", "FORCE_COLOR")
+"""Settings and keys of the person who runs the tests; none may change what they say."""
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Connections within this machine alone: servers that the tests start themselves."""
+    with forbid_network(allow_loopback=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_foreign_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment as on a fresh machine."""
+    for name in os.environ:
+        if name.startswith(_FOREIGN):
+            monkeypatch.delenv(name)

@@ -1,0 +1,69 @@
+"""The shipped weights: they load, and they do an easy job right."""
+
+import random
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from metagpt.lab.embedded.corpus import examples
+from metagpt.lab.embedded.evaluation import EvaluationConfig, Goal, run_trials
+from metagpt.lab.embedded.speak import SmallModel, read_spec
+
+WEIGHTS = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
+
+
+@cache
+def model() -> SmallModel:
+    return SmallModel(WEIGHTS)
+
+
+def test_every_text_of_the_corpus_survives_the_tokenizer() -> None:
+    tokenizer = model().tokenizer
+    for example in islice(examples(random.Random(21)), 60):
+        text = example.prompt + example.answer
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    assert tokenizer.decode(tokenizer("naïve — 東京 ½", add_special_tokens=False)["input_ids"]) == "naïve — 東京 ½"
+
+
+def test_digits_are_tokens_of_their_own() -> None:
+    assert len(model().tokenizer("2026", add_special_tokens=False)["input_ids"]) == 4
+
+
+def test_the_weights_fit_into_the_package() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25_000_000
+
+
+def test_an_easy_goal_is_specified() -> None:
+    spec = model().specs(
+        ["Write a function that returns the sum of the even numbers in a list of integers."], candidates=1, temperature=0.7, seed=1
+    )[0][0]
+    assert spec is not None
+    assert spec.in_scope
+    assert spec.takes == "list[int]"
+
+
+@pytest.mark.parametrize(
+    ("text", "tests"),
+    [
+        ("Reverse a string.", (("abc", "cba"), ("", ""))),
+        ("Write a function that counts the vowels in a string.", (("hello", 2), ("xyz", 0))),
+        ("Given a list of integers, keep the even numbers and return their sum.", (([1, 2, 4], 6), ([1], 0))),
+    ],
+)
+def test_golden_goals_get_right_programs(text: str, tests: tuple[tuple[object, object], ...], tmp_path: Path) -> None:
+    config = EvaluationConfig(model=WEIGHTS, out=tmp_path, candidates=8)
+    trial = run_trials(model(), [Goal(text, tests)], config)[0]
+    assert trial.is_right(trial.choice(config.thresholds))
+
+
+def test_a_goal_far_outside_is_not_passed(tmp_path: Path) -> None:
+    config = EvaluationConfig(model=WEIGHTS, out=tmp_path, candidates=8)
+    trial = run_trials(model(), [Goal("Build me a web shop with a login page and payments.")], config)[0]
+    assert trial.choice(config.thresholds).verdict != "passed"
+
+
+def test_what_is_no_spec_reads_as_none() -> None:
+    assert read_spec('{"in_scope": true, "summary": "x"') is None
+    assert read_spec('{"in_scope": false, "summary": "", "signature": "", "examples": []}') is not None
