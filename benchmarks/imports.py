@@ -13,6 +13,7 @@ from benchmarks.memory import rss_bytes
 cpu, rss = time.process_time(), rss_bytes()
 {imports}
 figures = {{"cpu": time.process_time() - cpu, "rss": rss_bytes() - rss}}
+from benchmarks import hop
 hop.{contender}(1)
 figures["first"] = time.process_time() - cpu
 import json
@@ -37,7 +38,7 @@ def _imported(contender: str, imports: str) -> Callable[[int], Figures]:
 
     def measure(size: int) -> Figures:
         script = SCRIPT.format(imports=imports, contender=contender)
-        done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.PIPE, text=True)
         figures: Figures = json.loads(done.stdout)
         return figures
 

@@ -1,11 +1,14 @@
 """MetaGPT: teams of role agents over a typed, journaled message bus, and the lab that trains their models."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from metagpt.actions.interface import Action, ActionContext, action
+from metagpt.errors import *  # noqa: F403 - every error by its name; `__all__` keeps to the words of every day
 from metagpt.errors import MetaGPTError
 from metagpt.handler import on
 from metagpt.journal.in_memory import InMemoryJournal
 from metagpt.journal.interface import Journal
-from metagpt.journal.sqlite import SqliteJournal
 from metagpt.memory.interface import Memory
 from metagpt.memory.window import WindowMemory
 from metagpt.message import Envelope, Goal, Message, reply, to
@@ -18,6 +21,9 @@ from metagpt.runtime.policy import Policy, Rules
 from metagpt.runtime.prompts import template
 from metagpt.runtime.ticks import Approve, Edit, Reject
 from metagpt.team import Team
+
+if TYPE_CHECKING:
+    from metagpt.journal.sqlite import SqliteJournal
 
 __all__ = [
     "Action",
@@ -51,3 +57,19 @@ __all__ = [
     "template",
     "to",
 ]
+
+_ON_FIRST_USE = {"SqliteJournal": "metagpt.journal.sqlite"}
+"""Names that not every program needs, with the modules that they are loaded from when they are."""
+
+
+if not TYPE_CHECKING:  # checkers would take every name for one of ours
+
+    def __getattr__(name):
+        if name not in _ON_FIRST_USE:
+            raise AttributeError(f"module 'metagpt' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_ON_FIRST_USE[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

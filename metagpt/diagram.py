@@ -120,13 +120,13 @@ def _dot(graph: networkx.DiGraph[str]) -> str:
         lines.append(f"    {_dot_text(message)} [label={label}, {style}];")
     for index, (role, keys) in enumerate(_roles(graph).items()):
         fill, stroke = _COLORS[index % len(_COLORS)]
-        lines += [f"    subgraph cluster_{index} {{", f"        label={_dot_text(role)}; color=\"{stroke}\"; fontcolor=\"{stroke}\";"]
+        lines += [f"    subgraph cluster_{index} {{", f'        label={_dot_text(role)}; color="{stroke}"; fontcolor="{stroke}";']
         for key in keys:
             label = _dot_text(_handler_label(graph, key))
             lines.append(f'        {_dot_text(key)} [label={label}, shape=box, fillcolor="{fill}", color="{stroke}"];')
         lines.append("    }")
     for said, heard, about in graph.edges(data=True):
-        style = " [penwidth=3, label=\"each\"]" if about.get("fan_out") else ""
+        style = ' [penwidth=3, label="each"]' if about.get("fan_out") else ""
         lines.append(f"    {_dot_text(said)} -> {_dot_text(heard)}{style};")
     return "\n".join([*lines, "}"]) + "\n"
 

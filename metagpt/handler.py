@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin, overload
 
@@ -304,7 +304,7 @@ def _is_count(value: object, least: int) -> bool:
 
 def _hints(owner: str, method: Any) -> dict[str, Any]:
     """Annotations as types, read with the function's own globals and closure."""
-    closure = inspect.getclosurevars(method).nonlocals if method.__closure__ else {}
+    closure = dict(_filled_cells(method))
     try:
         return typing.get_type_hints(method, localns=closure)
     except (NameError, AttributeError, TypeError, SyntaxError) as error:
@@ -323,6 +323,15 @@ def _members(form: Any) -> tuple[Any, ...]:  # Any: any annotation
     if get_origin(form) in (Union, types.UnionType):
         return tuple(member for part in get_args(form) for member in _members(part))
     return (form,)
+
+
+def _filled_cells(method: Any) -> Iterator[tuple[str, Any]]:
+    """What the method's closure holds so far: a name that is assigned further down is still empty."""
+    for name, cell in zip(method.__code__.co_freevars, method.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:
+            continue
 
 
 def _heard(owner: str, heard: tuple[object, ...]) -> tuple[bool, tuple[Slot, ...]]:

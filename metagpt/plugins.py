@@ -39,10 +39,14 @@ def load_plugin(group: str, name: str) -> Any:  # Any: each group has its own ki
     Raises:
         ConfigError: nothing is registered so, or it does not load; the cause is chained.
     """
-    found = {point.name: point for point in entry_points(group=f"metagpt.{group}")}
-    if name not in found:
-        raise ConfigError(f"plugins: found no {group} plugin {name!r}; expected an installed one. {did_you_mean(name, found)}")
-    return _load(group, found[name])
+    points = entry_points(group=f"metagpt.{group}")
+    found = {point.value: point for point in points if point.name == name}
+    if not found:
+        raise ConfigError(f"plugins: found no {group} plugin {name!r}; expected an installed one. {did_you_mean(name, points.names)}")
+    if len(found) > 1:
+        values = " and as ".join(sorted(found))
+        raise ConfigError(f"plugins: found {group} plugin {name!r} registered as {values}; expected one. Remove one.")
+    return _load(group, *found.values())
 
 
 def _load(group: str, point: EntryPoint) -> Any:

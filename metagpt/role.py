@@ -74,10 +74,10 @@ class Role(Generic[Deps]):
     handlers: ClassVar[Mapping[str, HandlerSpec]] = {}
     """The class's handlers by name, read when the class is made."""
     _execution: Execution | None = None
-    _original: Role[Any] | None = None
+    _copy_of: Role[Any] | None = None
     """Of an attempt's copy: the role it is a copy of."""
-    _template: Mapping[str, str | None] | None = None
-    _mutable: tuple[str, ...] = ()
+    _state_template: Mapping[str, str | None] | None = None
+    _state_to_copy: tuple[str, ...] = ()
 
     name: str = "role"
     model: Model | str | None = None
@@ -87,6 +87,7 @@ class Role(Generic[Deps]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _check_names(cls)
         cls.handlers = handlers_of(cls)
         if "name" not in vars(cls):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
@@ -118,10 +119,10 @@ class Role(Generic[Deps]):
     @property
     def template(self) -> Mapping[str, str | None]:
         """The role's state before any handler ran."""
-        if self._template is None:
-            self._template = template_state(self)
-            self._mutable = mutable_names(self, self._template)
-        return self._template
+        if self._state_template is None:
+            self._state_template = template_state(self)
+            self._state_to_copy = mutable_names(self, self._state_template)
+        return self._state_template
 
     @property
     def prompt_folders(self) -> tuple[Path, ...]:
@@ -135,9 +136,9 @@ class Role(Generic[Deps]):
         """A copy of the role for one attempt of one handler."""
         template = self.template
         attempt = copy.copy(self)
-        attempt._execution, attempt._original = execution, self
-        if self._mutable:
-            fresh_state(attempt, self._mutable, template)
+        attempt._execution, attempt._copy_of = execution, self
+        if self._state_to_copy:
+            fresh_state(attempt, self._state_to_copy, template)
         return attempt
 
     @property
@@ -262,6 +263,19 @@ class Role(Generic[Deps]):
     def now(self) -> datetime:
         """When the last recorded thing this handler knows of happened, in UTC: the same when it is replayed."""
         return datetime.fromtimestamp(self._attempt.now(), UTC)
+
+
+_PARTS = frozenset({"template", "for_attempt", "handlers", "memory", "workspace", "deps", "log", "random", "feedback", "now"})
+_ASKING = frozenset({"ask", "ask_many", "do"})
+
+
+def _check_names(cls: type[Role[Any]]) -> None:
+    """Refuse a class that hides what every role has; `ask` and `do` may be extended, but are no handlers."""
+    for name, value in vars(cls).items():
+        if name in _PARTS or (name in _ASKING and hasattr(value, "__metagpt_on__")):
+            raise ConfigError(
+                f"{cls.__name__}.{name}: found it defined anew; expected what every role has by that name. Choose another name."
+            )
 
 
 def _checked_actions(owner: str, given: Sequence[Any]) -> tuple[Action, ...]:

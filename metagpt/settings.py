@@ -161,9 +161,14 @@ def _price(owner: str, body: Table) -> PriceSettings:
 
 def _budget(owner: str, body: Table) -> BudgetSettings:
     _check_keys(owner, body, [f.name for f in fields(BudgetSettings)])
+    amounts = {name: _number(owner, name, body[name]) for name in ("usd", "seconds") if name in body}
+    counts = {name: _whole(owner, name, body[name]) for name in ("tokens", "calls", "steps") if name in body}
     return BudgetSettings(
-        **{name: _whole(owner, name, body[name]) for name in ("tokens", "calls", "steps") if name in body},
-        **{name: _number(owner, name, body[name]) for name in ("usd", "seconds") if name in body},  # type: ignore[arg-type]  # by name
+        usd=amounts.get("usd"),
+        seconds=amounts.get("seconds"),
+        tokens=counts.get("tokens"),
+        calls=counts.get("calls"),
+        steps=counts.get("steps"),
     )
 
 

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Union, cast, get_args, get_origin, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, Union, Unpack, cast, get_args, get_origin, overload
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar
@@ -48,6 +48,22 @@ In = TypeVar("In", bound=Message, default=Goal)
 Out = TypeVar("Out", bound=Message, default=Message)
 
 
+class _Keywords(TypedDict, total=False):
+    """The keywords of `Team` that its types do not depend on."""
+
+    model: Model | str | None
+    models: Mapping[str, Model | str] | None
+    memory: Memory | None
+    budget: Budget | None
+    policy: Policy | None
+    journal: Journal | None
+    workspace: str | Path | None
+    name: str | None
+    clock: Clock | None
+    seed: int | None
+    call_retry: RetryPolicy | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A run that is held and ready to start."""
@@ -81,27 +97,28 @@ class Team(Generic[In, Out]):
     """
 
     @overload
-    def __init__(
-        self: Team[Goal, Message], roles: Sequence[Role[Any]], *, success: None = ..., model: Model | str | None = ...,
-        models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ..., policy: Policy | None = ...,
-        journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ..., clock: Clock | None = ...,
-        seed: int | None = ..., call_retry: RetryPolicy | None = ...,
-    ) -> None: ...  # fmt: skip
+    def __init__(self: Team[Goal, Message], roles: Sequence[Role[Any]], **keywords: Unpack[_Keywords]) -> None: ...
     @overload
     def __init__(
-        self: Team[Goal, Out], roles: Sequence[Role[Any]], *, final: TypeForm[Out], success: Callable[[Out], bool] | None = ...,
-        model: Model | str | None = ..., models: Mapping[str, Model | str] = ..., memory: Memory | None = ..., budget: Budget | None = ...,
-        policy: Policy | None = ..., journal: Journal | None = ..., workspace: str | Path | None = ..., name: str | None = ...,
-        clock: Clock | None = ..., seed: int | None = ..., call_retry: RetryPolicy | None = ...,
-    ) -> None: ...  # fmt: skip
+        self: Team[Goal, Out],
+        roles: Sequence[Role[Any]],
+        *,
+        final: TypeForm[Out],
+        success: Callable[[Out], bool] | None = ...,
+        **keywords: Unpack[_Keywords],
+    ) -> None: ...
+    @overload
+    def __init__(self: Team[In, Message], roles: Sequence[Role[Any]], *, start: type[In], **keywords: Unpack[_Keywords]) -> None: ...
     @overload
     def __init__(
-        self, roles: Sequence[Role[Any]], *, start: type[In], final: TypeForm[Out] | None = ...,
-        success: Callable[[Out], bool] | None = ..., model: Model | str | None = ..., models: Mapping[str, Model | str] = ...,
-        memory: Memory | None = ..., budget: Budget | None = ..., policy: Policy | None = ..., journal: Journal | None = ...,
-        workspace: str | Path | None = ..., name: str | None = ..., clock: Clock | None = ..., seed: int | None = ...,
-        call_retry: RetryPolicy | None = ...,
-    ) -> None: ...  # fmt: skip
+        self,
+        roles: Sequence[Role[Any]],
+        *,
+        start: type[In],
+        final: TypeForm[Out],
+        success: Callable[[Out], bool] | None = ...,
+        **keywords: Unpack[_Keywords],
+    ) -> None: ...
     def __init__(
         self,
         roles: Sequence[Role[Any]],

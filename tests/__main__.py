@@ -33,8 +33,8 @@ class Check:
 
 
 CHECKS = (
-    Check(name="format", command=("ruff", "format", "--check", ".")),
-    Check(name="lint", command=("ruff", "check", ".")),
+    Check(name="format", command=("ruff", "format", "--check", "--output-format", "concise", ".")),
+    Check(name="lint", command=("ruff", "check", "--output-format", "concise", ".")),
     Check(name="types (mypy)", command=("mypy", "--strict", "metagpt", "examples"), is_slow=True),
     Check(name="types (pyright)", command=("pyright",), is_slow=True),
     Check(name="layers", command=("lint-imports", "--no-cache")),

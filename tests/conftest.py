@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -21,9 +23,18 @@ _FOREIGN = ("METAGPT_", "OPENAI_", "NO_COLOR", "FORCE_COLOR")
 
 
 @pytest.fixture(autouse=True)
-def no_network() -> Iterator[None]:
-    """Connections within this machine alone: servers that the tests start themselves."""
-    with forbid_network(allow_loopback=True):
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connections within this machine alone: servers that the tests start themselves. Names under `.invalid` have no address, unasked."""
+    with forbid_network(allow_loopback=True), monkeypatch.context() as patched:
+        guarded = socket.getaddrinfo
+
+        def look_up(host: Any, *args: Any, **keywords: Any) -> Any:
+            name = host.decode() if isinstance(host, bytes) else str(host)
+            if name.endswith(".invalid"):
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return guarded(host, *args, **keywords)
+
+        patched.setattr(socket, "getaddrinfo", look_up)
         yield
 
 

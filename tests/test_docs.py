@@ -122,7 +122,7 @@ def test_a_metagpt_command_of_a_document_is_one_that_the_program_takes(where: st
 
 
 @needs_cli
-def test_the_table_of_commands_is_complete() -> None:
+def test_the_changelog_lists_the_commands_that_there_are() -> None:
     import typer.main
 
     known = set(typer.main.get_command(importlib.import_module("metagpt.cli.app").app).commands)

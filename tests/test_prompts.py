@@ -33,10 +33,10 @@ def test_what_does_not_render_is_an_error_with_the_known_names(prompt: str) -> N
         render(prompt, {"goal": Goal(text="a")}, (), owner="writer.pitch")
 
 
-@pytest.mark.parametrize("prompt", ["{{ goal.__class__ }}", "{{ goal.model_fields.clear() }}", "{{ [].append(1) }}", "{{ ''.__class__.__mro__ }}"])
+@pytest.mark.parametrize("prompt", ["{{ goal.__class__ }}", "{{ names.clear() }}", "{{ [].append(1) }}", "{{ ''.__class__.__mro__ }}"])
 def test_a_prompt_reaches_no_insides_and_changes_nothing(prompt: str) -> None:
     with pytest.raises(ConfigError, match="does not render"):
-        render(prompt, {"goal": Goal(text="a")}, (), owner="x")
+        render(prompt, {"goal": Goal(text="a"), "names": {}}, (), owner="x")
 
 
 @pytest.fixture

@@ -43,8 +43,15 @@ def tracked() -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
-    names = done.stdout.splitlines() if done.returncode == 0 else [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")]
+    names = done.stdout.splitlines() if done.returncode == 0 else _all_files()
     return sorted({ROOT / name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink()})
+
+
+def _all_files() -> list[str]:
+    """Names of files that stand in no hidden or made folder: what git would say, where there is none."""
+    names = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+    made = {"__pycache__", "build", "dist", ".venv", "node_modules"}
+    return [str(name) for name in names if not made & set(name.parts) and not any(part.endswith("_cache") for part in name.parts)]
 
 
 def programs(*folders: str) -> list[Path]:

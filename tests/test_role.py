@@ -98,6 +98,22 @@ async def test_the_persona_is_the_system_turn_and_an_empty_one_is_none() -> None
     assert [turn.role for turn in model.requests[1].chat] == ["user"]
 
 
+@pytest.mark.parametrize("name", ["template", "memory", "log", "random", "now", "deps", "handlers"])
+def test_a_class_that_hides_what_every_role_has_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"Hider\.{name}: found it defined anew"):
+        type("Hider", (Role,), {name: "mine"})
+
+
+@pytest.mark.parametrize("name", ["ask", "do"])
+def test_ask_and_do_are_no_names_for_handlers_but_may_be_extended(name: str) -> None:
+    async def extended(self: Any, *arguments: Any) -> Any: ...
+    async def hear(self: Any, goal: Goal) -> Answer: ...
+
+    type("Extender", (Role,), {name: extended})
+    with pytest.raises(ConfigError, match=rf"Hider\.{name}: found it defined anew"):
+        type("Hider", (Role,), {name: on(Goal)(hear)})
+
+
 def test_an_action_that_is_none_and_two_of_one_name_are_refused() -> None:
     @action
     async def look(at: str) -> str:

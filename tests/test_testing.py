@@ -134,11 +134,10 @@ async def test_usage_is_counted_the_same_every_time_or_taken_from_the_script() -
 
 
 async def test_two_scripts_number_their_tool_calls_alike() -> None:
-    one, two = (await reply_of(ScriptedModel([call("a"), call("b")]), request()) for _ in range(1)), None
-    replies = [reply async for reply in one]
-    again = await reply_of(ScriptedModel([call("a")]), request())
-    assert replies[0].candidates[0].tool_calls == again.candidates[0].tool_calls
-    assert two is None
+    one, two = ScriptedModel([call("a"), call("b")]), ScriptedModel([call("a"), call("b")])
+    wanted = [(await reply_of(model, request())).candidates[0].tool_calls for model in (one, one, two, two)]
+    assert wanted[:2] == wanted[2:]
+    assert wanted[0][0].id != wanted[1][0].id
 
 
 def test_data_without_an_answer_is_refused() -> None:

@@ -167,8 +167,8 @@ def _reaching(secret: Path, port: int, variable: str, value: str) -> list[_Attem
 def _exhausting() -> list[_Attempt]:
     return [
         _Attempt(name="fork bomb", program=_FORK_BOMB, judge=_forked_little),
-        _Attempt(name="memory bomb", program=_MEMORY_BOMB, judge=lambda result, _: result.killed_by in {"memory", "cpu"}),
-        _Attempt(name="endless loop", program="while True: pass", judge=lambda result, _: result.killed_by == "cpu"),
+        _Attempt(name="memory bomb", program=_MEMORY_BOMB, judge=lambda result, _: result.killed_by in {"memory", "cpu", "wall"}),
+        _Attempt(name="endless loop", program="while True: pass", judge=lambda result, _: result.killed_by in {"cpu", "wall"}),
         _Attempt(name="endless sleep", program="import time; time.sleep(60)", judge=lambda result, _: result.timed_out),
         _Attempt(name="output of 1 GB", program=_OUTPUT, judge=_cut),
     ]

@@ -10,9 +10,12 @@ from __future__ import annotations
 import ast
 from typing import cast
 
-__all__ = ["inverted"]
+__all__ = ["CLAIM", "END", "inverted"]
 
-_FAIL = ast.Assert(test=ast.Constant(value=False), msg=None)
+CLAIM, END = "AssertionError: claim", "AssertionError: end"
+"""How a test turned round fails: at its first assertion, or because it came to its end without one."""
+
+_CLAIM, _END = (ast.Assert(test=ast.Constant(value=False), msg=ast.Constant(value=word)) for word in ("claim", "end"))
 _CRASH = ast.Expr(value=ast.BinOp(left=ast.Constant(value=1), op=ast.Div(), right=ast.Constant(value=0)))
 
 
@@ -25,7 +28,7 @@ def inverted(source: str) -> str:
         tree = cast("ast.Module", _Claims().visit(ast.parse(source)))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-                node.body = [*(_Ends().visit(statement) for statement in node.body), _FAIL]
+                node.body = [*(_Ends().visit(statement) for statement in node.body), _END]
         return ast.unparse(ast.fix_missing_locations(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
@@ -42,14 +45,14 @@ class _Claims(ast.NodeTransformer):
                 claim: ast.expr = ast.Compare(left=found, ops=[ast.Eq()], comparators=[ast.Constant(value=...)])
             case other:
                 claim = ast.UnaryOp(op=ast.Not(), operand=other)
-        return ast.If(test=claim, body=[_CRASH], orelse=[_FAIL])
+        return ast.If(test=claim, body=[_CRASH], orelse=[_CLAIM])
 
 
 class _Ends(ast.NodeTransformer):
     """Of a test itself, not of functions within it."""
 
     def visit_Return(self, node: ast.Return) -> ast.stmt:
-        return _FAIL
+        return _END
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
         return node

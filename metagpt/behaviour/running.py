@@ -15,7 +15,7 @@ from typing import Any
 
 from metagpt.actions.confinement import write_confined
 from metagpt.actions.sandbox import Limits, Sandbox, SandboxResult
-from metagpt.behaviour.controls import inverted
+from metagpt.behaviour.controls import CLAIM, END, inverted
 
 __all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "run_tests", "same_value"]
 
@@ -110,7 +110,7 @@ async def run_tests(sandbox: Sandbox, files: Mapping[str, str], *, tests: Sequen
     """Run the test functions of files that import the program by its modules' names.
 
     Tests that pass are run once more turned round, and must then fail: one that passes whatever the program does counts as
-    failed.
+    failed, and so do tests of which none comes to an assertion.
 
     Args:
         sandbox: Where they run.
@@ -129,11 +129,13 @@ async def run_tests(sandbox: Sandbox, files: Mapping[str, str], *, tests: Sequen
 async def _without_force(
     sandbox: Sandbox, files: Mapping[str, str], tests: Sequence[str], passed: Sequence[Mapping[str, Any]], limits: Limits
 ) -> list[str]:
-    """A failure for each of the tests that passed and that do not fail turned round."""
+    """A failure for each of the tests that passed and that do not fail turned round, or one if none comes to an assertion."""
     control = {**files, **{path: inverted(files[path]) for path in tests}}
     outcomes, _ = await _run(sandbox, control, {"kind": "tests", "tests": list(tests)}, limits)
-    failing = {(each.get("file"), each.get("test")) for each in outcomes if each.get("error", "").startswith("AssertionError")}
-    idle = [str(each.get("test")) for each in passed if (each.get("file"), each.get("test")) not in failing]
+    failing = {(each.get("file"), each.get("test")): each.get("error", "") for each in outcomes}
+    idle = [str(each.get("test")) for each in passed if not failing.get((each.get("file"), each.get("test")), "").startswith((CLAIM, END))]
+    if not idle and passed and CLAIM not in failing.values():
+        return [f"{', '.join(tests)}: no test comes to an assertion, so they prove nothing"]
     return [f"{test}: it passes whatever the program does, so it proves nothing" for test in idle]
 
 

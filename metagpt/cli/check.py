@@ -25,6 +25,6 @@ def check(team: TeamArgument) -> None:
     except (TeamError, HandlerSignatureError) as error:
         print(error)
         raise typer.Exit(FAILURE) from error
-    kinds = [kind for _, kind in found.graph.nodes(data="kind")]
+    kinds = [about["kind"] for _, about in found.graph.nodes(data=True)]
     counts = f"{len(found.roles)} roles, {kinds.count('handler')} handlers, {kinds.count('message')} messages"
     print(f"team {found.name!r}: {counts}; no findings")

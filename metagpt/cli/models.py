@@ -98,6 +98,7 @@ def choose_models(
     words = [f"{role}: {body.ref} ({why})" for role, (body, why) in named.items()]
     words += [f"{role}: {each.profile.reference} (its own)" for role, each in own.items() if role not in named and isinstance(each, Model)]
     references = {body.ref for body, _ in named.values()}
+    references |= {each.profile.reference for role, each in own.items() if role not in named and isinstance(each, Model)}
     opener = _Opener(settings)
     opened = {role: opener.open(body) for role, (body, _) in named.items()}
     shared: Model | None = None

@@ -105,4 +105,3 @@ def _budget(own: Budget, settings: BudgetSettings, flags: dict[str, float | int]
 def named_journal(flags: Flags) -> str | None:
     """The journal as a resuming command must name it."""
     return None if flags.journal is None else str(flags.journal)
-

@@ -36,7 +36,9 @@ def resume(
     answer: Annotated[
         list[str] | None,
         typer.Option(
-            "--answer", metavar="ID=ANSWER", show_default=False,
+            "--answer",
+            metavar="ID=ANSWER",
+            show_default=False,
             help="What a person says: ID=approve, ID=reject:NOTE, ID=edit:JSON, or ID=TEXT; may be repeated.",
         ),
     ] = None,

@@ -83,13 +83,14 @@ def _display(json: bool) -> Display:
     return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay()
 
 
-async def _all(
-    prepared: Prepared, begin: Begin | None, run_id: str, display: Display, interruption: Interruption, *, asks: bool
-) -> AnyRun:
+async def _all(prepared: Prepared, begin: Begin | None, run_id: str, display: Display, interruption: Interruption, *, asks: bool) -> AnyRun:
     try:
         run: AnyRun = prepared.team.open_run(run_id) if begin is None else await _follow(begin(), display, interruption)
         while run.status == "waiting" and asks and not interruption.requested:
-            answers = {pending.id: ask_person(pending) for pending in run.pending}
+            try:
+                answers = {pending.id: ask_person(pending) for pending in run.pending}
+            except EOFError:  # the person went away: it waits on
+                return run
             run = await _follow(_answered(prepared, run_id, answers), display, interruption)
         return run
     finally:

@@ -14,6 +14,8 @@ __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT_S", "MIGRATIONS", "open_database"]
 APPLICATION_ID = 0x4D475054
 """'MGPT': marks a SQLite file as a journal."""
 
+_MAGIC = b"SQLite format 3\0"
+
 BUSY_TIMEOUT_S = 30.0
 """How long to wait for another process that is writing."""
 
@@ -84,6 +86,9 @@ def _connected(path: Path, *, full_sync: bool) -> sqlite3.Connection:
 
 def _check(path: Path) -> None:
     """Look before touching: the file is opened read-only first."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:  # SQLite itself takes a short text for an empty file, and would write over it
+            raise JournalCorruptError(f"{path}: found no SQLite file; expected a journal. Restore it from a copy, or name another file.")
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
         try:

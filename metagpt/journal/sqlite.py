@@ -195,7 +195,7 @@ class SqliteJournal:
             try:
                 self._commit([write], wait=False)
             except sqlite3.Error as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
                     raise self._unwritten(error) from error
             else:
                 return None
@@ -304,7 +304,8 @@ class SqliteJournal:
         """Take the run's lock: the operating system's own, so death releases it."""
         folder = self.path.with_name(self.path.name + ".locks")
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             lock = FileLock(folder / f"{run_id}.lock", timeout=0, mode=0o600, thread_local=False)
             lock.acquire()
         except Timeout as error:

@@ -31,9 +31,9 @@ def template(name: str) -> PromptFile:
     """The prompt `prompts/<name>.md.j2`: of the role's own project first, then of metagpt.
 
     Raises:
-        ConfigError: the name leads out of prompts/.
+        ConfigError: the name leads out of prompts/, or names no file.
     """
-    if name.startswith("/") or ".." in name.split("/"):
+    if any(part in ("", ".", "..") or not part.isprintable() or "\\" in part for part in name.split("/")):
         raise ConfigError(f"template: found {name!r}; expected a path under prompts/. Write it as 'role/handler'.")
     return PromptFile(name)
 

@@ -271,7 +271,7 @@ def open_fan_out(
 ) -> None:
     """Open a branch per item and publish the items; fire the gathers at once if nothing is left to wait for."""
     parent = state.branches[invocation.branch]
-    fan_out = FanOut(invocation.id, invocation.handler.key, parent, count, invocation.counts, invocation.heard[0], now, branches=count)
+    fan_out = FanOut(invocation.id, invocation.handler.key, parent, count, invocation.counts, now, branches=count)
     parent.active += 1
     branches = [Branch(f"{invocation.id}/{index}", fan_out, index) for index in range(count)]
     for branch in branches:

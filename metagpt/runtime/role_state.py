@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 __all__ = ["changed_state", "fresh_state", "is_state", "load_state", "mutable_names", "template_state"]
 
 _CONFIGURATION = frozenset({"name", "model", "memory", "own_memory", "actions", "persona", "handlers"})
-_OWN = frozenset({"_execution", "_original", "_template", "_mutable"})
+_OWN = frozenset({"_execution", "_copy_of", "_state_template", "_state_to_copy"})
 _CONTAINERS = (list, dict, set)
 _SCALARS = (type(None), bool, int, float, str)
 _EXACT = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
@@ -116,7 +116,7 @@ def _check_unrecorded(role: Any) -> None:
 
 def _origin(role: Any) -> Any:
     """The role that an attempt's copy was made of."""
-    return getattr(role, "_original", None) or role
+    return getattr(role, "_copy_of", None) or role
 
 
 def _is_mutable(value: Any, text: str | None) -> bool:

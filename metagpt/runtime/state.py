@@ -106,7 +106,6 @@ class FanOut:
     parent: Branch
     unsettled: int
     counts: Mapping[str, int]
-    cause: Envelope
     now: float
     collected: dict[str, list[tuple[int, int, Envelope]]] = field(default_factory=dict)
     """(item index, order of publication, envelope) for each gather handler."""

@@ -23,7 +23,7 @@ class FakeClock:
         self._now = start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
-        self._is_jumping = False
+        self._jumps_in: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
         return self._now
@@ -35,8 +35,8 @@ class FakeClock:
         loop = asyncio.get_running_loop()
         wakes: asyncio.Future[None] = loop.create_future()
         heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), wakes))
-        if not self._is_jumping:
-            self._is_jumping = True
+        if self._jumps_in is not loop:  # none yet, or one that was closed while somebody slept
+            self._jumps_in = loop
             loop.call_soon(self._jump_when_idle, loop)
         await wakes
 
@@ -50,8 +50,8 @@ class FakeClock:
                 self._now = max(self._now, at)
                 wakes.set_result(None)
                 break
-        self._is_jumping = bool(self._sleepers)
-        if self._is_jumping:
+        self._jumps_in = loop if self._sleepers else None
+        if self._sleepers:
             loop.call_soon(self._jump_when_idle, loop)
 
 

@@ -43,6 +43,7 @@ async def check_journal(make: Callable[[], Journal]) -> None:
     expect(journal.runs() == [], journal, "expected an empty journal to list no runs.")
     _check_unknown(journal)
     await _check_writing(journal)
+    await _check_failing(journal)
     _check_holding(journal)
     await _check_sessions(journal)
     if journal.durable:
@@ -94,13 +95,21 @@ async def _check_writing(journal: Journal) -> None:
     expect([json.loads(r.body) for r in records] == [0, {"a": 1}, "three"], journal, "expected records to hold what the codec wrote.")
     expect({r.kind for r in records} == {"Note"}, journal, "expected records to hold the codec's kind.")
     expect(journal.runs()[0].status == "waiting", journal, f"expected the status to be the last one given; found {journal.runs()[0]!r}.")
+    await _append(log, [])
+    expect(len(list(journal.records("first"))) == 3, journal, "expected an empty append to write nothing.")
+    log.close()
+
+
+async def _check_failing(journal: Journal) -> None:
+    log = journal.create(_header("torn", 1.5), _Codec())
+    await _append(log, [1])
     try:
         await _append(log, ["fine", object()], status="failed")
-    except (TypeError, JournalError):  # a journal that encodes later may take them
-        expect(log.read() == [0, {"a": 1}, "three"], journal, "expected an append that fails to leave nothing behind.")
-        expect(journal.runs()[0].status == "waiting", journal, "expected an append that fails to leave the status as it was.")
-        await _append(log, [])
-        expect(len(list(journal.records("first"))) == 3, journal, "expected an empty append to write nothing.")
+    except (TypeError, JournalError):  # a journal that encodes later takes them
+        expect(log.read() == [1], journal, "expected an append that fails to leave nothing behind.")
+        expect(journal.runs()[0].status == "running", journal, "expected an append that fails to leave the status as it was.")
+        await _append(log, [2])
+        expect(log.read() == [1, 2], journal, "expected a journal to go on after an append that failed.")
     log.close()
 
 
@@ -113,7 +122,7 @@ def _check_holding(journal: Journal) -> None:
     log = journal.open("held", _Codec())
     expect(log.read() == [], journal, "expected a new run to have no entries.")
     log.close()
-    expect([run.run_id for run in journal.runs()] == ["held", "first"], journal, "expected runs() to list the newest first.")
+    expect([run.run_id for run in journal.runs()] == ["held", "torn", "first"], journal, "expected runs() to list the newest first.")
 
 
 async def _check_sessions(journal: Journal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 __all__ = ["NetworkForbiddenError", "forbid_network"]
@@ -44,6 +45,7 @@ def _guarded_socket(original: Callable[..., Any], place: int, *, allow_loopback:
         address = args[place]
         is_local = sock.family == getattr(socket, "AF_UNIX", None)
         if not (is_local or (allow_loopback and isinstance(address, tuple) and _is_loopback(address[0]))):
+            sock.close()  # who opened it looks for OSError only, and would leave it open
             raise NetworkForbiddenError(
                 f"network: found a connection to {address!r}; expected none here. Script the model, or lift forbid_network."
             )
@@ -54,7 +56,7 @@ def _guarded_socket(original: Callable[..., Any], place: int, *, allow_loopback:
 
 def _guarded_lookup(original: Callable[..., Any], *, allow_loopback: bool) -> Callable[..., Any]:
     def guard(host: Any, *args: Any, **keywords: Any) -> Any:
-        if not (host is None or host == "" or (allow_loopback and _is_loopback(host))):
+        if not (host is None or host == "" or _is_number(host) or (allow_loopback and _is_loopback(host))):
             raise NetworkForbiddenError(
                 f"network: found a look-up of {host!r}; expected none here. Script the model, or lift forbid_network."
             )
@@ -63,6 +65,18 @@ def _guarded_lookup(original: Callable[..., Any], *, allow_loopback: bool) -> Ca
     return guard
 
 
+def _is_number(host: object) -> bool:
+    """Whether it is an address already, for which nobody is asked."""
+    try:
+        ip_address(_text(host))
+    except ValueError:
+        return False
+    return True
+
+
+def _text(host: object) -> str:
+    return host.decode(errors="replace") if isinstance(host, bytes) else str(host)
+
+
 def _is_loopback(host: object) -> bool:
-    name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
-    return name in ("::1", "localhost") or name.startswith("127.")
+    return _text(host) in ("::1", "localhost") or _text(host).startswith("127.")

@@ -64,7 +64,7 @@ class Engineer(Role):
             signature=wanted.signature,
             summary=wanted.summary,
             code="\n".join(files.values()) if len(files) == 1 else "\n".join(map(_fenced, files.items())),
-            failure="\n".join(failed.failures),
+            failure="\n".join(failed.failures[:1] if failed.requirements.is_sampled else failed.failures),  # small models read one
         )
         repaired = read_files(source)
         if list(repaired) == [DEFAULT_FILE] and DEFAULT_FILE not in files:
@@ -83,7 +83,7 @@ def make_program(files: dict[str, str], index: int, reading: Reading) -> Program
 
 
 def _module_file(function: str) -> str:
-    is_taken = function in sys.stdlib_module_names or function in _EVALUATORS or function == "conftest"
+    is_taken = function in sys.stdlib_module_names or function in {"tests", "conftest", "requirements"}
     return f"{function}_program.py" if is_taken else f"{function}.py"
 
 

@@ -54,13 +54,13 @@ class Evaluator(Role):
         trials = await asyncio.gather(*(self._try(requirements, program, checks) for program in candidates.programs))
         verdict = judge_trials(requirements, trials, checks)
         tests = test_files(requirements, verdict.program, checks, verdict)
-        report = await self._test(requirements, verdict.program, tests)
+        trial = next(each for each in trials if each.program is verdict.program)
+        report = TestReport(tests=0) if _gives_nothing(trial) else await self._test(requirements, verdict.program, tests)
         failures = _shortened([*verdict.failures, *report.failures])
         if failures and verdict.can_repair and candidates.repairs < MOST_REPAIRS:
             return ChecksFailed(requirements=requirements, program=verdict.program, failures=failures, repairs=candidates.repairs + 1)
         delivery = _delivery(requirements, verdict, report, failures)
-        example = _example(next(trial for trial in trials if trial.program is verdict.program))
-        for path, text in delivered_files(requirements, delivery, tests, example).items():
+        for path, text in delivered_files(requirements, delivery, tests, _example(trial) if delivery.passed else None).items():
             self.workspace.write_text(path, text)
         return delivery
 
@@ -81,6 +81,11 @@ class Evaluator(Role):
             self._programs.test, files={**program_files(requirements, program), **tests}, tests=sorted(tests)
         )
         return report
+
+
+def _gives_nothing(trial: Trial) -> bool:
+    """Whether it fails on whatever it is given: its tests would only say so again."""
+    return bool(trial.outcomes) and all(outcome.error for outcome in trial.outcomes)
 
 
 def _delivery(requirements: Requirements, verdict: Verdict, report: TestReport, failures: list[str]) -> Delivery:

@@ -8,7 +8,7 @@ from metagpt.roles.software.judging import signature_of
 from metagpt.roles.software.messages import Delivery, Example, Program, Requirements
 from metagpt.roles.software.readme import entry_command, readme
 from metagpt.roles.software.shell import shell_entry
-from metagpt.roles.software.written_tests import CONFTEST
+from metagpt.roles.software.written_tests import conftest
 
 __all__ = ["delivered_files", "program_files", "run_record"]
 
@@ -26,7 +26,7 @@ def delivered_files(requirements: Requirements, delivery: Delivery, tests: dict[
     """Everything that a delivery leaves in the workspace, text by path."""
     files = {**program_files(requirements, delivery.program), **tests}
     if tests:
-        files["tests/conftest.py"] = CONFTEST
+        files["tests/conftest.py"] = conftest(tests, delivery.program.files)
     files["README.md"] = readme(requirements, delivery, example)
     files["run.json"] = run_record(requirements, delivery)
     return files

@@ -15,7 +15,7 @@ def readme(requirements: Requirements, delivery: Delivery, example: Example | No
     """The text; `example` is an argument with the result the program gave for it, where there is one."""
     signature = signature_of(requirements, delivery.program.reading)
     summary = requirements.readings[delivery.program.reading].specification.summary
-    title = signature.name if signature else "Program"
+    title = signature.name if signature else module_of(delivery.program.entry)
     parts = [f"# {title}", summary, f"Made for the goal: {one_line(requirements.goal)}", _state(delivery)]
     if signature is not None:
         parts += ["## Use", _function_use(delivery, signature, example)]

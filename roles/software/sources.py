@@ -62,7 +62,7 @@ def read_files(answer: str) -> dict[str, str]:
             raise ValueError(
                 f"found two blocks for {path}; expected each file once, with its path in the line above it, as `### {DEFAULT_FILE}`"
             )
-        files[path] = block.text.rstrip() + "\n"
+        files[path] = f"{block.text.rstrip()}\n".lstrip("\n")
     if not any(path.endswith(".py") for path in files):
         raise ValueError("found no Python file; expected the program's source")
     for path, text in files.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,16 +11,46 @@ from metagpt.roles.software.judging import Verdict, expected_cases, signature_of
 from metagpt.roles.software.messages import Checks, Example, Program, Requirements
 from metagpt.roles.software.signatures import Signature
 
-__all__ = ["CONFTEST", "module_of", "one_line", "test_files"]
+__all__ = ["conftest", "module_of", "one_line", "test_files"]
 
-CONFTEST = '''"""Lets the tests import the program from the folder above."""
+REQUIREMENTS = "tests/test_requirements.py"
+"""The tests that the evaluator's model wrote; they may start the program and leave files."""
+
+_IMPORTS = '''"""Lets the tests import the program from the folder above."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 '''
-"""tests/conftest.py, for pytest; the evaluator runs the tests without it."""
+
+_OWN_FOLDER = '''"""Lets the tests import the program from the folder above, and run in a copy of it, so that they leave nothing behind."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parent.parent
+FILES = %(files)s
+
+sys.path.insert(0, str(PROGRAM))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_folder(tmp_path_factory):
+    """The folder that all tests run in."""
+    folder = tmp_path_factory.mktemp("program")
+    for file in FILES:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROGRAM / file, folder / file)
+    before = Path.cwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+'''
 
 _LONGEST = 300
 """Characters of an observed result and its argument that a test is still worth reading with."""
@@ -48,8 +78,13 @@ def test_files(requirements: Requirements, program: Program, checks: Checks, ver
         if text:
             files[f"tests/test_{PurePosixPath(program.entry).stem}.py"] = text
     if checks.source:
-        files["tests/test_requirements.py"] = checks.source
+        files[REQUIREMENTS] = checks.source
     return files
+
+
+def conftest(tests: Iterable[str], program: Iterable[str]) -> str:
+    """tests/conftest.py, for pytest; in the evaluator's sandbox the tests have program and folder to themselves anyway."""
+    return _OWN_FOLDER % {"files": sorted(program)} if REQUIREMENTS in tests else _IMPORTS
 
 
 def module_of(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -202,12 +203,12 @@ async def test_a_program_finds_neither_job_nor_secrets(sandbox: Sandbox, monkeyp
     assert "sk-secret" not in " ".join(environment)
 
 
-async def test_a_program_cannot_write_outside_its_folder(sandbox: Sandbox, tmp_path: object) -> None:
+async def test_a_program_cannot_write_outside_its_folder(sandbox: Sandbox, tmp_path: Path) -> None:
     spy = f"def leave():\n    open({str(tmp_path)!r} + '/left.txt', 'w').write('here')\n    return 'left'\n"
     (outcome,) = await observe(sandbox, {"spy.py": spy}, file="spy.py", function="leave", inputs=[[]])
     assert outcome.value is None
     assert "Error" in outcome.error
-    assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

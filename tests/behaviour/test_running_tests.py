@@ -36,14 +36,13 @@ async def failures_of(sandbox: Sandbox, test: str) -> tuple[int, tuple[str, ...]
         "try:\n        add(None, 1)\n    except ValueError:\n        return\n    assert False, 'it must raise'",
         "try:\n        add(None, 1)\n    except ValueError as error:\n        assert 'none' in str(error)\n    else:\n        raise AssertionError('it must raise')",
         "check(add(1, 2))",
-        "if add(1, 2) != 3:\n        raise AssertionError",
         "import contextlib, io\n    out = io.StringIO()\n    with contextlib.redirect_stdout(out):\n        print(add(1, 1))\n    assert out.getvalue() == '2\\n'",
         "import subprocess, sys\n    done = subprocess.run([sys.executable, '-c', 'import calc; print(calc.add(1, 1))'], capture_output=True, text=True)\n    assert done.stdout == '2\\n', done.stderr",
     ],
 )
 async def test_an_honest_test_passes(sandbox: Sandbox, body: str) -> None:
-    test = f"from calc import add\n\n\ndef check(n):\n    assert n == 3\n\n\ndef test_it():\n    {body}\n"
-    assert await failures_of(sandbox, test) == (1, ())
+    test = f"from calc import add\n\n\ndef check(n):\n    assert n == 3\n\n\ndef test_it():\n    {body}\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n"
+    assert await failures_of(sandbox, test) == (2, ())
 
 
 async def test_an_async_test_is_awaited(sandbox: Sandbox) -> None:
@@ -72,6 +71,13 @@ async def test_tests_that_never_ran_are_failures(sandbox: Sandbox, test: str, ra
     assert found == ran
     assert len(failures) == 1
     assert said in failures[0]
+
+
+@pytest.mark.parametrize("body", ["pass", "add(1, 2)", "for n in []:\n        assert add(n, n) == 0", "assert True"])
+async def test_tests_without_an_assertion_prove_nothing(sandbox: Sandbox, body: str) -> None:
+    ran, failures = await failures_of(sandbox, f"from calc import add\n\n\ndef test_it():\n    {body}\n")
+    assert ran == 1
+    assert "no test comes to an assertion" in failures[0]
 
 
 async def test_a_test_file_left_out_of_the_files_is_no_pass(sandbox: Sandbox) -> None:

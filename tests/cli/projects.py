@@ -15,6 +15,7 @@ from metagpt.cli.app import app
 
 PITCHERS = '''
 from metagpt import Goal, Message, Role, Team, on
+from metagpt.models.interface import ModelProfile, Price
 from metagpt.testing import FunctionModel
 
 
@@ -57,7 +58,15 @@ def answer(request):
 roles = [Writer(), Critic()]
 team = Team(roles, final=Review, success=lambda review: review.approved, name="pitchers", model=FunctionModel(answer))
 bare = Team([Writer(), Critic()], final=Review, success=lambda review: review.approved, name="bare")
-never = team.with_(model=FunctionModel(lambda request: Pitch(text="no") if "writer" in request.call else Review(approved=False)))
+free = Price(input=0, output=0)
+
+
+def refuse(request):
+    return Pitch(text="no") if "writer" in request.call else Review(approved=False)
+
+
+never = team.with_(model=FunctionModel(refuse))
+small = team.with_(model=FunctionModel(refuse, profile=ModelProfile(reference="embedded", price=free)))
 broken = team.with_(model=FunctionModel(lambda request: "this is no pitch"))
 number = 7
 '''

@@ -30,14 +30,16 @@ class First(Role):
     """The first."""
 
     @on(Goal)
-    async def begin(self, goal: Goal) -> Part: ...
+    async def begin(self, goal: Goal) -> Part:
+        raise AssertionError("never run here")
 
 
 class Second(Role):
     """The second."""
 
     @on(Part)
-    async def finish(self, part: Part) -> Whole: ...
+    async def finish(self, part: Part) -> Whole:
+        raise AssertionError("never run here")
 
 
 def team(**keywords: Any) -> Team[Goal, Whole]:
@@ -88,7 +90,8 @@ def test_roles_that_share_a_reference_share_one_model() -> None:
 
 def test_prices_of_the_settings_reach_the_model() -> None:
     settings = Settings(
-        models={"default": ModelSettings(ref="openai:my-model@http://127.0.0.1:9/v1")}, prices={"my-model": PriceSettings(input=0.1, output=0.4)}
+        models={"default": ModelSettings(ref="openai:my-model@http://127.0.0.1:9/v1")},
+        prices={"my-model": PriceSettings(input=0.1, output=0.4)},
     )
     choice = choose_models(team(), settings, environ={})
     assert choice.team is not None
@@ -131,3 +134,26 @@ def test_the_software_team_leaves_a_program_with_tests_and_a_whole_record(tmp_pa
     assert (tmp_path / "vowels" / "README.md").is_file()
     assert list((tmp_path / "vowels" / "tests").glob("test_*.py"))
     assert "files: ./vowels" in out
+
+
+def test_a_run_of_an_installed_team_is_resumed_by_its_id_alone(tmp_path: Path) -> None:
+    with FaultServer(reply=software_reply) as server:
+        command = (
+            "run",
+            'count the vowels of a text, "Hello" has 2',
+            "--model",
+            f"openai:x@{server.url}",
+            "--out",
+            "vowels",
+            "--calls",
+            "2",
+        )
+        status, out, _ = run_program(*command, cwd=tmp_path)
+        assert status == 1
+        line = next(line for line in out.splitlines() if "metagpt resume " in line)
+        status, out, _ = run_program("resume", line.split()[-1], "--calls", "20", cwd=tmp_path)
+        assert status == 0, out
+        specified = [seen for seen in server.requests if "Turn this goal" in str(seen.body["messages"])]
+    assert len(specified) == 1, "what was answered before is not asked again"
+    record = json.loads((tmp_path / "vowels" / "run.json").read_text())
+    assert (record["run_id"], record["status"]) == (line.split()[-1], "done")

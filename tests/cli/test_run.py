@@ -34,6 +34,14 @@ def test_a_run_whose_verdict_is_no_ends_with_1() -> None:
     assert "ended without success" in done.stdout
 
 
+def test_what_the_embedded_model_cannot_do_comes_with_two_ways_out() -> None:
+    done = invoke("run", "a teapot", "--team", "team.py:small")
+    assert done.exit_code == 1
+    assert "export OPENAI_API_KEY=" in done.stdout
+    assert "--model openai:NAME@URL" in done.stdout
+    assert "export OPENAI_API_KEY=" not in invoke("run", "a teapot", "--team", "team.py:never").stdout
+
+
 def test_a_handler_that_fails_ends_with_1_and_without_a_traceback() -> None:
     done = invoke("run", "a teapot", "--team", "team.py:broken")
     assert done.exit_code == 1

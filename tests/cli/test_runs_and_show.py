@@ -55,7 +55,10 @@ def test_show_tells_outcome_messages_costs_and_graph() -> None:
     assert "user -> writer.pitch" in messages
     assert "critic.review -> writer.revise\n  Review:\n    approved: false" in messages
     costs = invoke("show", run, "--costs").stdout
-    assert [line.split()[:3] for line in costs.splitlines() if line.startswith("role")] == [["role", "writer", "2"], ["role", "critic", "2"]]
+    assert [line.split()[:3] for line in costs.splitlines() if line.startswith("role")] == [
+        ["role", "writer", "2"],
+        ["role", "critic", "2"],
+    ]
     graph = invoke("show", run, "--graph").stdout
     assert 'subgraph r0["writer"]' in graph
 
@@ -110,7 +113,8 @@ def test_a_rejected_output_comes_again_with_the_note() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [("nothing=approve", "expected something the run waits for"), ("approve", "expected ID=approve"), ("{}=fine", "reject:NOTE")]
+    ("answer", "said"),
+    [("nothing=approve", "expected something the run waits for"), ("approve", "expected ID=approve"), ("{}=fine", "reject:NOTE")],
 )
 def test_an_answer_that_does_not_fit_ends_with_2_and_changes_nothing(answer: str, said: str) -> None:
     invoke("run", "tea", "--team", "approved.py:team")

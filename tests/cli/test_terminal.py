@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -59,8 +60,8 @@ def test_a_question_is_answered_with_text_and_an_action_with_its_result() -> Non
     assert ask_person(action, read=lambda prompt: 'result {"ok": 1}') == '{"ok": 1}'
 
 
-HANDLER = {"run_id": "r", "role": "writer", "handler": "writer.draft", "invocation": "i", "attempt": 1}
-CALL = {"run_id": "r", "role": "writer", "call": "writer.draft", "invocation": "i"}
+HANDLER: dict[str, Any] = {"run_id": "r", "role": "writer", "handler": "writer.draft", "invocation": "i", "attempt": 1}
+CALL: dict[str, Any] = {"run_id": "r", "role": "writer", "call": "writer.draft", "invocation": "i"}
 
 
 def told() -> list[ev.Event]:
@@ -98,26 +99,42 @@ def test_the_live_picture_says_who_works_on_what_for_how_long() -> None:
     assert "6.0 s, 0 tokens, $0" in picture
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_on_a_terminal_the_approval_is_asked_for_on_the_spot(tmp_path: Path) -> None:
+def at_terminal(folder: Path, keys: bytes) -> tuple[str, int]:
+    """What a run in a terminal of its own shows when the keys are typed at the first question, and its exit status."""
     import pty
 
-    write(tmp_path, team=APPROVED)
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(tmp_path)
+        os.chdir(folder)
         os.environ["TERM"] = "xterm"
         program = "from metagpt.cli import main; main()"
         os.execv(sys.executable, [sys.executable, "-c", program, "run", "tea", "--team", "team.py:team"])
     seen = ""
     while "[approve/reject/edit]" not in seen:
         seen += os.read(terminal, 4096).decode(errors="replace")
-    os.write(terminal, b"approve\n")
+    os.write(terminal, keys)
     try:
         while piece := os.read(terminal, 4096):
             seen += piece.decode(errors="replace")
     except OSError:  # the other end closed
         pass
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return seen, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_the_approval_is_asked_for_on_the_spot(tmp_path: Path) -> None:
+    write(tmp_path, team=APPROVED)
+    seen, status = at_terminal(tmp_path, b"approve\n")
+    assert status == 0
     assert "success: run" in seen
     assert "works on" in seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("key", "status"), [(b"\x03", 130), (b"\x04", 3)], ids=["ctrl-c", "ctrl-d"])
+def test_leaving_a_question_open_leaves_the_run_waiting(tmp_path: Path, key: bytes, status: int) -> None:
+    write(tmp_path, team=APPROVED)
+    seen, ended = at_terminal(tmp_path, key)
+    assert ended == status
+    assert "metagpt resume" in seen
+    assert "Traceback" not in seen

@@ -32,6 +32,11 @@ class Quiet(Role):
         return None
 
 
+class Silent(Role):
+    @on(Goal)
+    async def work(self, goal: Goal) -> None: ...
+
+
 class Half(Role):
     @on(Goal)
     async def work(self, goal: Goal) -> Left | Right:
@@ -80,13 +85,13 @@ async def test_the_streams_last_event_carries_the_error_that_run_raises(role: ty
 
 
 async def test_iterating_a_stream_that_has_ended_ends_at_once() -> None:
-    async with Team([Quiet()]).stream("go") as stream:
+    async with Team([Silent()]).stream("go") as stream:
         assert [event.name async for event in stream][-1] == "run_ended"
         assert [event async for event in stream] == []
 
 
 async def test_a_run_of_nothing_but_its_goal_ends() -> None:
-    run = await Team([Quiet()]).run("go")
+    run = await Team([Silent()]).run("go")
     assert (run.status, len(run.messages)) == ("done", 1)
 
 
@@ -177,7 +182,7 @@ async def test_a_failed_write_cancels_the_handlers_that_still_run() -> None:
             finally:
                 cancelled.append(True)
 
-    team = Team([Waiting(), Quiet()], journal=FailingJournal(InMemoryJournal(), 2))
+    team = Team([Waiting(), Silent()], journal=FailingJournal(InMemoryJournal(), 2))
     with pytest.raises(JournalError):
         await team.run("go")
     assert cancelled == [True]
@@ -215,7 +220,7 @@ async def test_a_journal_that_may_not_be_written_raises_a_journal_error_before_a
 async def test_a_folder_that_may_not_be_written_raises_a_journal_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(JournalError):
-        await Team([Quiet()], journal=SqliteJournal(tmp_path / "j.db")).run("go")
+        await Team([Silent()], journal=SqliteJournal(tmp_path / "j.db")).run("go")
 
 
 async def test_a_journal_that_becomes_readonly_in_the_middle_of_a_run(tmp_path: Path) -> None:

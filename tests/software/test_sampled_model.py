@@ -1,0 +1,171 @@
+"""The software team on a small model that is asked for sixteen readings at once: examples choose, else agreement does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metagpt.models.interface import ModelRequest
+from metagpt.roles.software import Declined, Delivery, Specification, software_team
+from metagpt.run import Run
+from metagpt.testing import FunctionModel
+from tests.software.answers import sampled_model
+
+OUTSIDE = Specification(in_scope=False)
+PROGRAMS = {
+    "count the vowels": "def vowels(text: str) -> int:\n    return sum(c in 'aeiou' for c in text.lower())\n",
+    "count the vowels one by one": "def vowels(text: str) -> int:\n    return len([c for c in text if c in 'aeiouAEIOU'])\n",
+    "count the small vowels": "def vowels(text: str) -> int:\n    return sum(c in 'aeiou' for c in text)\n",
+    "count the letters": "def vowels(text: str) -> int:\n    return len(text)\n",
+    "fail": "def vowels(text: str) -> int:\n    raise ValueError('no')\n",
+    "say nothing": "def vowels(text: str) -> int:\n    return 0\n",
+}
+
+
+def reading(summary: str, *examples: tuple[str, int]) -> Specification:
+    return Specification(in_scope=True, signature="vowels(text: str) -> int", summary=summary, examples=list(examples))
+
+
+def program(request: ModelRequest) -> str:
+    return PROGRAMS[request.context["summary"]]
+
+
+def model_of(
+    *specifications: tuple[int, Specification], repair: object = "def vowels(text: str) -> int:\n    return -1\n"
+) -> FunctionModel:
+    drawn = [specification for count, specification in specifications for _ in range(count)]
+    assert len(drawn) == 16
+    return sampled_model(drawn, write_program=program, repair=repair)
+
+
+async def run_team(model: FunctionModel, folder: Path, goal: str = "count vowels in a text") -> Run[Delivery | Declined]:
+    return await software_team(model=model, workspace=folder).run(goal)
+
+
+def delivered(run: Run[Delivery | Declined]) -> Delivery:
+    assert isinstance(run.output, Delivery)
+    return run.output
+
+
+async def test_one_request_gives_all_readings_and_each_gets_one_program(tmp_path: Path) -> None:
+    model = model_of((10, reading("count the vowels")), (4, reading("count the letters")), (2, OUTSIDE))
+    await run_team(model, tmp_path)
+    calls = [request.call for request in model.requests]
+    assert sorted(calls) == ["engineer.write_program", "engineer.write_program", "evaluator.write_tests", "product_manager.specify"]
+    assert [request.options.n for request in model.requests if request.call != "product_manager.specify"] == [1, 1, 1]
+
+
+async def test_agreement_chooses_and_is_the_evidence(tmp_path: Path) -> None:
+    model = model_of((6, reading("count the vowels")), (5, reading("count the vowels one by one")), (5, reading("count the letters")))
+    run = await run_team(model, tmp_path)
+    assert run.success, delivered(run)
+    found = delivered(run)
+    assert "'aeiou' for c in text.lower()" in found.program.files["vowels.py"]
+    assert found.evidence == "11 of 16 candidates agree on 15 inputs"
+    assert found.tests == 1
+    tests = (tmp_path / "tests/test_vowels.py").read_text()
+    assert "Nobody stated these results, the program gave them: 11 of 16 candidates agree on 15 inputs." in tests
+    assert "assert vowels('queue') == 4" in tests
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
+        cwd=tmp_path,
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert json.loads((tmp_path / "run.json").read_text())["verdict"]["passed"] is True
+
+
+async def test_an_example_of_the_goal_chooses_against_the_majority(tmp_path: Path) -> None:
+    model = model_of((10, reading("count the letters", ("Apple", 2))), (5, reading("count the vowels", ("Apple", 2))), (1, OUTSIDE))
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert run.success, delivered(run)
+    assert "lower()" in delivered(run).program.files["vowels.py"]
+    assert delivered(run).evidence == "1 example of the goal; 5 of 16 candidates agree on 16 inputs"
+    assert "assert vowels('Apple') == 2" in (tmp_path / "tests/test_vowels.py").read_text()
+
+
+async def test_made_up_examples_are_no_evidence(tmp_path: Path) -> None:
+    model = model_of((8, reading("count the letters", ("tea", 3))), (8, reading("count the vowels", ("tea", 2))))
+    run = await run_team(model, tmp_path)
+    assert not run.success
+    assert "example" not in delivered(run).evidence
+    assert "tea" not in (tmp_path / "tests/test_vowels.py").read_text()
+
+
+async def test_weak_agreement_is_delivered_as_not_verified(tmp_path: Path) -> None:
+    model = model_of((7, reading("count the vowels")), (5, reading("count the letters")), (4, reading("count the small vowels")))
+    run = await run_team(model, tmp_path)
+    assert run.status == "done"
+    assert not run.success
+    found = delivered(run)
+    assert not found.passed
+    assert found.failures == []
+    assert found.evidence == "7 of 16 candidates agree on 15 inputs"
+    assert "**Not verified:**" in (tmp_path / "README.md").read_text()
+    assert json.loads((tmp_path / "run.json").read_text())["verdict"]["passed"] is False
+
+
+async def test_two_ways_that_fit_the_example_equally_often_are_not_verified(tmp_path: Path) -> None:
+    example = ("apple", 2)
+    model = model_of((8, reading("count the vowels", example)), (8, reading("count the small vowels", example)))
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'apple' that is 2")
+    assert not run.success
+    assert delivered(run).evidence == "1 example of the goal; 8 of 16 candidates agree on 16 inputs"
+
+
+@pytest.mark.parametrize("summary", ["fail", "say nothing"])
+async def test_agreeing_to_fail_or_to_say_nothing_is_no_evidence(tmp_path: Path, summary: str) -> None:
+    run = await run_team(model_of((16, reading(summary))), tmp_path)
+    assert not run.success
+    assert not delivered(run).passed
+
+
+async def test_an_out_of_scope_majority_declines(tmp_path: Path) -> None:
+    model = model_of((8, OUTSIDE), (8, reading("count the vowels")))
+    run = await run_team(model, tmp_path)
+    assert isinstance(run.output, Declined)
+    assert not run.success
+    assert "8 of its 16 readings say so" in run.output.reason
+    assert len(run.output.ways_out) == 2
+    assert len(model.requests) == 1
+    assert not list(tmp_path.iterdir())
+
+
+async def test_readings_without_a_usable_signature_are_no_candidates_but_count(tmp_path: Path) -> None:
+    unusable = reading("count the vowels").model_copy(update={"signature": "vowels of a text"})
+    run = await run_team(model_of((7, unusable), (9, reading("count the vowels"))), tmp_path)
+    assert not run.success
+    assert delivered(run).evidence == "9 of 16 candidates agree on 15 inputs"
+
+    run = await run_team(model_of((16, unusable)), tmp_path / "none")
+    assert isinstance(run.output, Declined)
+
+
+async def test_a_program_that_misses_the_example_is_repaired(tmp_path: Path) -> None:
+    model = model_of((16, reading("count the letters", ("Apple", 2))), repair=PROGRAMS["count the vowels"])
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert run.success, delivered(run)
+    asked = next(request for request in model.requests if request.call == "engineer.repair")
+    assert asked.context["failure"] == "vowels('Apple') returned 5, expected 2"
+
+
+async def test_a_program_that_never_meets_the_example_is_not_passed(tmp_path: Path) -> None:
+    model = model_of((16, reading("count the letters", ("Apple", 2))))
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert not run.success
+    assert delivered(run).evidence.startswith("0 of 1 example of the goal; ")
+    assert [request.call for request in model.requests].count("engineer.repair") == 3
+
+
+async def test_one_reading_without_a_program_does_not_spoil_the_others(tmp_path: Path) -> None:
+    programs = {**PROGRAMS, "count the letters": "def vowels("}
+    drawn = [reading("count the vowels")] * 12 + [reading("count the letters")] * 4
+    run = await run_team(sampled_model(drawn, write_program=lambda request: programs[request.context["summary"]]), tmp_path)
+    assert run.success

@@ -1,0 +1,6 @@
+"""`to` takes messages."""
+
+from metagpt import to
+
+
+addressed = to("text", "critic")  # wrong

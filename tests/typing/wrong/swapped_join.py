@@ -1,0 +1,17 @@
+"""The parameters of a join in another order."""
+
+from metagpt import Message, Role, on
+
+
+class Draft(Message):
+    text: str
+
+
+class Review(Message):
+    good: bool
+
+
+class Writer(Role):
+    @on(Draft, Review)  # wrong
+    async def write(self, review: Review, draft: Draft) -> Draft:
+        return draft

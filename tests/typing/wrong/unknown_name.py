@@ -1,0 +1,3 @@
+"""A name that the package does not have."""
+
+from metagpt import Tema  # wrong
