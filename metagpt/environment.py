@@ -50,7 +50,7 @@ from metagpt.runtime.ticks import (
     WhenDecided,
 )
 
-__all__ = ["Environment", "RunRole", "Setting"]
+__all__ = ["Environment", "RunRole", "Setting", "recorded_error"]
 
 _STRAGGLERS_S = 10.0
 """How long cancelled handlers may take to end before the run ends without them."""
@@ -189,12 +189,8 @@ class Environment:
             for command in self._decide(tick):
                 if self._end is None:
                     self._perform(command)
-            if done is not None and not done.done() and self._may_go_on(tick):
+            if done is not None and not done.done() and not isinstance(tick, CallRequested):  # that one waits for its grant
                 done.set_result(None)
-
-    def _may_go_on(self, tick: Tick) -> bool:
-        """Whether who waits for the tick may go on: a call waits for its grant, and no action begins in a run that ends."""
-        return not isinstance(tick, CallRequested) and (self._end is None or not isinstance(tick, ActionStarted))
 
     async def _record(self, batch: _Batch, status: str | None = None) -> _Batch:
         """Journal the batch in one transaction; what JSON cannot hold goes back to who made it, and the rest is returned."""
@@ -366,10 +362,8 @@ class Environment:
     async def _publish_approved(self, invocation: Invocation, proposal: OutputProposed) -> None:
         messages = list(zip(proposal.messages, proposal.addresses, strict=True))
         try:
-            tick = self._outbox.outcome(
-                invocation, messages, is_list=proposal.is_list, state=proposal.state, memories=proposal.memories
-            )
-        except Exception as error:
+            tick = self._outbox.outcome(invocation, messages, is_list=proposal.is_list, state=proposal.state, memories=proposal.memories)
+        except Exception as error:  # noqa: BLE001 - the handler boundary, too
             self._failed(invocation, error)
         else:
             self.post(tick)
@@ -379,7 +373,7 @@ class Environment:
         assert predicate is not None, "asked only where there is one"
         try:
             self.post(WhenDecided(self.clock.now(), invocation.id, bool(predicate(*_arguments(invocation)))))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the handler boundary, too
             self._failed(invocation, error)
 
     def _failed(self, invocation: Invocation, error: BaseException) -> None:
@@ -387,7 +381,7 @@ class Environment:
             return  # what a handler raises while it is torn down is no outcome
         try:
             delay_s = _retry_delay(invocation.handler.spec.retry, invocation.failures + 1, error, self.seed)
-        except Exception as broken:
+        except Exception as broken:  # noqa: BLE001 - a policy of the user's own
             error, delay_s = broken, None
         self._raised[invocation.id] = error
         self.post(
@@ -447,7 +441,7 @@ class Environment:
         if success and self._setting.success is not None and self.state.outputs:
             try:
                 success = bool(self._setting.success(self.state.outputs[-1].message))
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - a predicate of the user's own
                 status, success = "failed", False
                 error = _success_record(problem)
                 self._cause = problem
@@ -462,11 +456,7 @@ class Environment:
 
     def _raisable(self, record: ErrorRecord) -> BaseException:
         """The recorded error as an exception, chained to what caused it in this process."""
-        kind = getattr(errors, record.type, HandlerFailedError)
-        if not (isinstance(kind, type) and issubclass(kind, RunError)):
-            kind = HandlerFailedError
-        error = kind(record.text, role=record.role, handler=record.handler, message=record.message)
-        cause = self._cause
+        error, cause = recorded_error(record), self._cause
         error.__cause__ = cause.__cause__ if isinstance(cause, RunError) else cause
         return error
 
@@ -484,6 +474,14 @@ class Environment:
                     usage=asdict(self.state.ledger.usage),
                 )
             )
+
+
+def recorded_error(record: ErrorRecord) -> RunError:
+    """The error that the journal keeps, as an exception without its cause."""
+    kind = getattr(errors, record.type, HandlerFailedError)
+    if not (isinstance(kind, type) and issubclass(kind, RunError)):
+        kind = HandlerFailedError
+    return kind(record.text, role=record.role, handler=record.handler, message=record.message)
 
 
 async def _finished(written: Awaitable[None]) -> None:

@@ -118,9 +118,7 @@ class RunError(MetaGPTError):
 
     run: Run[Any] | None = None  # Any: an error does not know its team's output type
 
-    def __init__(
-        self, text: str, *, role: str | None = None, handler: str | None = None, message: str | None = None
-    ) -> None:
+    def __init__(self, text: str, *, role: str | None = None, handler: str | None = None, message: str | None = None) -> None:
         super().__init__(text)
         self.role = role
         self.handler = handler
@@ -169,9 +167,11 @@ class ModelError(MetaGPTError):
     retryable: bool = False
     """Whether asking the same again may help."""
 
-    def __init__(self, text: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, text: str, *, retry_after_s: float | None = None, retryable: bool | None = None) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
+        if retryable is not None:
+            self.retryable = retryable
 
 
 class RateLimitError(ModelError):

@@ -49,6 +49,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStartedEvent(Event):
+    """The run begins, or goes on after a resumption."""
+
     name = "run_started"
     goal: str
     resumed: bool = False
@@ -56,6 +58,8 @@ class RunStartedEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagePublishedEvent(Event):
+    """A role, or the user, said something."""
+
     name = "message_published"
     envelope: Envelope
 
@@ -85,16 +89,22 @@ class _HandlerEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerStartedEvent(_HandlerEvent):
+    """An attempt of a handler begins."""
+
     name = "handler_started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerEndedEvent(_HandlerEvent):
+    """A handler's outcome is recorded."""
+
     name = "handler_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerFailedEvent(_HandlerEvent):
+    """An attempt of a handler raised."""
+
     name = "handler_failed"
     error: str
     will_retry: bool
@@ -110,6 +120,8 @@ class _CallEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCalledEvent(_CallEvent):
+    """A model is asked."""
+
     name = "model_called"
     model: str
 
@@ -132,6 +144,8 @@ class DeltasDiscardedEvent(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRepliedEvent(_CallEvent):
+    """A model has answered."""
+
     name = "model_replied"
     text: str
     input_tokens: int = 0
@@ -144,6 +158,8 @@ class ModelRepliedEvent(_CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStartedEvent(Event):
+    """An action begins."""
+
     name = "action_started"
     action: str
     arguments: str
@@ -153,6 +169,8 @@ class ActionStartedEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionEndedEvent(Event):
+    """An action gave its result, or failed."""
+
     name = "action_ended"
     invocation: str
     result: str = ""
@@ -162,6 +180,8 @@ class ActionEndedEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalNeededEvent(Event):
+    """A person must answer before this goes on."""
+
     name = "approval_needed"
     pending: str
     """Id to answer by."""
@@ -171,6 +191,8 @@ class ApprovalNeededEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedFromContextEvent(Event):
+    """The window was too small for all that the memory holds."""
+
     name = "dropped_from_context"
     role: str
     call: str
@@ -192,6 +214,8 @@ class JoinUnfilledEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEndedEvent(Event):
+    """The last event of every run."""
+
     name = "run_ended"
     status: str
     success: bool

@@ -287,8 +287,7 @@ def _overlaps(handlers: Sequence[Handler], named: Sequence[type[Message]]) -> li
         shared = None if first.spec.when and second.spec.when else _shared_type(first, second, mixed)
         if shared:
             lines.append(
-                f"{first.key} and {second.key}: both can hear {shared}, and not both have `when`."
-                " Say with `when` on both which takes it."
+                f"{first.key} and {second.key}: both can hear {shared}, and not both have `when`. Say with `when` on both which takes it."
             )
     return lines
 

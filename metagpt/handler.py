@@ -279,9 +279,7 @@ def _check_keywords(owner: str, subscription: _Subscription, slots: tuple[Slot, 
             )
     retry = subscription.retry
     if retry is not None and not _is_count(retry, 0) and not hasattr(retry, "delay_s"):
-        raise HandlerSignatureError(
-            f"{owner}: found retry={retry!r}; expected a number, 0 or more, or a policy. Pass RetryPolicy(...)."
-        )
+        raise HandlerSignatureError(f"{owner}: found retry={retry!r}; expected a number, 0 or more, or a policy. Pass RetryPolicy(...).")
     when = subscription.when
     if when is None:
         return

@@ -23,6 +23,7 @@ from metagpt.errors import ActionError, ConfigError, did_you_mean
 from metagpt.handler import HandlerSpec, handlers_of
 from metagpt.memory.interface import Memory, MemoryEntry
 from metagpt.models.interface import Model, ModelOptions
+from metagpt.runtime.asking import Answers
 from metagpt.runtime.asking import ask as ask_model
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile
@@ -190,8 +191,10 @@ class Role(Generic[Deps]):
         options: ModelOptions | None = None,
         name: str | None = None,
         **context: Any,
-    ) -> list[T]:
+    ) -> Answers[T]:
         """Every candidate answer of one call that fits the type: `options.n` of them, or as many as the model advises.
+
+        The list's `drawn` says how many candidates there were, those that did not fit included.
 
         Raises:
             ModelError: the call failed, or no candidate fitted the type after all re-asks.
@@ -206,7 +209,7 @@ class Role(Generic[Deps]):
         options: ModelOptions | None,
         name: str | None,
         context: Mapping[str, Any],
-    ) -> list[T]:
+    ) -> Answers[T]:
         offered = None if tools is None else [as_action(tool) for tool in tools]
         return await ask_model(self._attempt, form, prompt, tools=offered, options=options, name=name, context=context)
 

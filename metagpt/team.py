@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from metagpt.actions.workspace import Workspace
-from metagpt.environment import Environment, Setting
+from metagpt.environment import Environment, Setting, recorded_error
 from metagpt.errors import ConfigError, JournalError, TeamError, did_you_mean
 from metagpt.graph import Handler, findings, flow, named_types, to_networkx
 from metagpt.journal.in_memory import InMemoryJournal
@@ -46,6 +46,8 @@ __all__ = ["Team"]
 
 In = TypeVar("In", bound=Message, default=Goal)
 Out = TypeVar("Out", bound=Message, default=Message)
+Start = TypeVar("Start", bound=Message)
+End = TypeVar("End", bound=Message)
 
 
 class _Keywords(TypedDict, total=False):
@@ -100,15 +102,15 @@ class Team(Generic[In, Out]):
     def __init__(self: Team[Goal, Message], roles: Sequence[Role[Any]], **keywords: Unpack[_Keywords]) -> None: ...
     @overload
     def __init__(
-        self: Team[Goal, Out],
+        self: Team[Goal, End],
         roles: Sequence[Role[Any]],
         *,
-        final: TypeForm[Out],
-        success: Callable[[Out], bool] | None = ...,
+        final: TypeForm[End],
+        success: Callable[[End], bool] | None = ...,
         **keywords: Unpack[_Keywords],
     ) -> None: ...
     @overload
-    def __init__(self: Team[In, Message], roles: Sequence[Role[Any]], *, start: type[In], **keywords: Unpack[_Keywords]) -> None: ...
+    def __init__(self: Team[Start, Message], roles: Sequence[Role[Any]], *, start: type[Start], **keywords: Unpack[_Keywords]) -> None: ...
     @overload
     def __init__(
         self,
@@ -212,9 +214,7 @@ class Team(Generic[In, Out]):
 
     # runs
 
-    async def run(
-        self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None
-    ) -> Run[Out]:
+    async def run(self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None) -> Run[Out]:
         """Work on the goal until the run is quiet; returns with status `waiting` when it needs a person.
 
         Args:
@@ -243,9 +243,7 @@ class Team(Generic[In, Out]):
             return asyncio.run(self.run(goal, run_id=run_id, session=session, deps=deps))
         raise ConfigError("team.run_sync: found a running event loop; expected plain code. Write `await team.run(...)` here.")
 
-    def stream(
-        self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None
-    ) -> RunStream[Out]:
+    def stream(self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None) -> RunStream[Out]:
         """A run whose events are watched: iterate it, or enter it; leaving it cancels what still runs."""
         message = self._message(goal)
         run_id = run_id or os.urandom(6).hex()
@@ -264,9 +262,7 @@ class Team(Generic[In, Out]):
 
         return self._stream(_Opened(environment, log), lambda: RunStarted(now, envelope, self.seed, session, self.budget))
 
-    async def resume(
-        self, run_id: str, *, answers: Mapping[str, Answer] | None = None, deps: Any = None, fresh: bool = False
-    ) -> Run[Out]:
+    async def resume(self, run_id: str, *, answers: Mapping[str, Answer] | None = None, deps: Any = None, fresh: bool = False) -> Run[Out]:
         """Go on with a run that was cut, cancelled, failed or waits; nothing recorded is bought again.
 
         Args:
@@ -313,7 +309,8 @@ class Team(Generic[In, Out]):
         def read() -> list[Tick]:
             return [self._codec.decode(record.kind, record.body) for record in self.journal.records(run_id)]
 
-        return Run(self._folded(run_id, read()), read)
+        state = self._folded(run_id, read())
+        return Run(state, read, None if state.error is None else recorded_error(state.error))
 
     def _folded(self, run_id: str, ticks: list[Tick]) -> State:
         try:

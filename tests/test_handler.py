@@ -93,7 +93,9 @@ def test_a_join_may_have_alternatives_in_a_slot_and_keep_one_of_them() -> None:
     assert make(A | B, C, annotations={"x": A | B, "c": C, "return": None}, keep=A | B).keep == 0
 
 
-@pytest.mark.parametrize("form", [list[A], Sequence[A], Iterable[A], list, list[Message], list[A] | None, Any, Optional[list[A]], typing.List[A]])  # noqa: UP006, UP045
+@pytest.mark.parametrize(
+    "form", [list[A], Sequence[A], Iterable[A], list, list[Message], list[A] | None, Any, Optional[list[A]], typing.List[A]]
+)  # noqa: UP006, UP045
 def test_a_gather_takes_a_list_or_what_is_wider(form: Any) -> None:
     spec = make(list[A], annotations={"items": form, "return": B})
     assert (spec.kind, spec.hears) == ("gather", ((A,),))
@@ -220,7 +222,7 @@ def test_classes_made_inside_a_function_work_where_annotations_are_not_text() ->
 
 # text annotations
 
-FUTURE = '''
+FUTURE = """
 from __future__ import annotations
 from metagpt import Message, Role, on
 class Note(Message):
@@ -228,7 +230,7 @@ class Note(Message):
 class Listener(Role):
     @on(Note)
     async def hear(self, note: Note) -> list[Note] | None: ...
-'''
+"""
 
 
 def module(folder: Path, source: str) -> ModuleType:
@@ -252,8 +254,12 @@ def test_text_annotations_of_a_module_are_resolved(tmp_path: Path) -> None:
     [
         (FUTURE.replace("note: Note", "note: Nota"), "Nota"),
         (FUTURE.replace("list[Note] | None", "Nota"), "Nota"),
-        (FUTURE.replace("class Note(Message):\n    text: str", "def f():\n    class Note(Message):\n        text: str\n    return Note").replace(
-            "@on(Note)", "@on(f())"), "Note"),
+        (
+            FUTURE.replace(
+                "class Note(Message):\n    text: str", "def f():\n    class Note(Message):\n        text: str\n    return Note"
+            ).replace("@on(Note)", "@on(f())"),
+            "Note",
+        ),
         (FUTURE.replace("note: Note", "note: Message.Nota"), "Nota"),
         (FUTURE.replace("note: Note", "note: 'not a type'"), "not a type"),
     ],

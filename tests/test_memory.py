@@ -40,7 +40,11 @@ def test_a_window_that_was_handed_out_does_not_change() -> None:
 
 async def test_recall_finds_shared_words_the_most_first_then_the_newest() -> None:
     opened = WindowMemory().open("critic", notes("blue teapot", "red teapot", "a blue teapot that drips", "samovar"))
-    assert [entry.text for entry in await opened.recall("Blue teapots? A teapot!", 5)] == ["a blue teapot that drips", "blue teapot", "red teapot"]
+    assert [entry.text for entry in await opened.recall("Blue teapots? A teapot!", 5)] == [
+        "a blue teapot that drips",
+        "blue teapot",
+        "red teapot",
+    ]
     assert await opened.recall("kettle", 5) == []
     assert await opened.recall("", 5) == []
     assert len(await opened.recall("teapot", 1)) == 1

@@ -84,7 +84,9 @@ def test_importing_loads_nothing_heavy_writes_nothing_and_says_nothing(module: s
     code = f"import sys, json, {module}; json.dump(sorted(sys.modules), sys.stdout)"
     loaded = json.loads(_in_a_fresh_process(tmp_path, code))
     assert [name for name in loaded if name.partition(".")[0] in HEAVY] == []
-    assert [name for name in loaded if name.startswith(("metagpt.roles", "metagpt.lab", "metagpt.serve", "metagpt.cli", "metagpt.hub"))] == []
+    assert [
+        name for name in loaded if name.startswith(("metagpt.roles", "metagpt.lab", "metagpt.serve", "metagpt.cli", "metagpt.hub"))
+    ] == []
     assert list(tmp_path.iterdir()) == []
 
 

@@ -41,7 +41,12 @@ async def run_of(role: Role[Any], model: Any = None, *, goal: str = "g", final: 
 
 
 def test_the_name_is_the_class_name_in_snake_case() -> None:
-    for class_name, name in (("Writer", "writer"), ("QAEngineer", "qa_engineer"), ("ProductManager2", "product_manager2"), ("HTTPServer", "http_server")):
+    for class_name, name in (
+        ("Writer", "writer"),
+        ("QAEngineer", "qa_engineer"),
+        ("ProductManager2", "product_manager2"),
+        ("HTTPServer", "http_server"),
+    ):
         assert type(class_name, (Role,), {})().name == name
     assert Role().name == "role"
     assert type("Writer", (Role,), {})("ghost").name == "ghost"
@@ -60,7 +65,12 @@ def test_name_persona_model_and_actions_may_stand_on_the_class() -> None:
         actions = (look,)  # type: ignore[assignment]
 
     chief = Chief()
-    assert (chief.name, chief.persona, chief.model, [as_action(each).name for each in chief.actions]) == ("boss", "Bossy.", "openai:gpt", ["look"])
+    assert (chief.name, chief.persona, chief.model, [as_action(each).name for each in chief.actions]) == (
+        "boss",
+        "Bossy.",
+        "openai:gpt",
+        ["look"],
+    )
     assert Chief(name="other", persona="Kind.", model="openai:x").name == "other"
     assert type("Deputy", (Chief,), {})().name == "deputy"
 
@@ -200,7 +210,14 @@ async def test_nothing_that_a_handler_changes_leaks_into_another_run() -> None:
     first = await run_of(role)
     second = await run_of(role)
     assert first.output == second.output == Answer(text="['g'] {'a': [1, 2]} {'x'} ['g'] {'deep': [0, 1]} 1")
-    assert (Collector.shared, Collector.by_name, Collector.kinds, role.own, role.nested, role.count) == ([], {"a": [1]}, set(), [], {"deep": [0]}, 0)
+    assert (Collector.shared, Collector.by_name, Collector.kinds, role.own, role.nested, role.count) == (
+        [],
+        {"a": [1]},
+        set(),
+        [],
+        {"deep": [0]},
+        0,
+    )
 
 
 async def test_state_is_kept_from_handler_to_handler_of_one_run() -> None:

@@ -177,7 +177,15 @@ async def test_a_fake_clock_wakes_sleepers_in_order_of_their_time() -> None:
             woken.append((name, clock.now()))
 
     await asyncio.gather(sleeper("slow", 60, 3600), sleeper("quick", 1, 1, 100), sleeper("none", 0, -1))
-    assert woken == [("none", 100.0), ("none", 100.0), ("quick", 101.0), ("quick", 102.0), ("slow", 160.0), ("quick", 202.0), ("slow", 3760.0)]
+    assert woken == [
+        ("none", 100.0),
+        ("none", 100.0),
+        ("quick", 101.0),
+        ("quick", 102.0),
+        ("slow", 160.0),
+        ("quick", 202.0),
+        ("slow", 3760.0),
+    ]
 
 
 async def test_time_stands_still_while_somebody_can_go_on() -> None:
@@ -486,7 +494,7 @@ def changed(**attributes: Any) -> FunctionAction:
     found = as_action(shout)
     assert isinstance(found, FunctionAction)
     for name, value in attributes.items():
-        found.__dict__[name] = value
+        found.__dict__["_schema" if name == "parameters" else name] = value
     return found
 
 

@@ -135,8 +135,12 @@ class FunctionAction:
                 fields[_FIELD + parameter.name] = (self._hints[parameter.name], field)
         return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
 
-    @cached_property
+    @property
     def parameters(self) -> JsonSchema:
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> JsonSchema:
         schema = self._arguments.model_json_schema()
         schema.pop("title", None)
         return schema

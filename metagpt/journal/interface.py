@@ -19,7 +19,9 @@ def check_run_id(run_id: str) -> str:
         JournalError: it has other characters than letters, digits, `.`, `_`, `-`, or more than 80.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", run_id):
-        raise JournalError(f"run_id: found {run_id!r}; expected up to 80 letters, digits, '.', '_' or '-', a letter or digit first. Choose another.")
+        raise JournalError(
+            f"run_id: found {run_id!r}; expected up to 80 letters, digits, '.', '_' or '-', a letter or digit first. Choose another."
+        )
     return run_id
 
 

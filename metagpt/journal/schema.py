@@ -97,10 +97,13 @@ def _check(path: Path) -> None:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if application != APPLICATION_ID and (application or version or tables):
                 raise JournalCorruptError(
-                    f"{path}: found a SQLite file of another program (application id {application:#x}); expected a journal. Name another file."
+                    f"{path}: found a SQLite file of another program (application id {application:#x}); expected a journal."
+                    " Name another file."
                 )
             if version > len(MIGRATIONS):
-                raise JournalVersionError(f"{path}: found version {version}; expected at most {len(MIGRATIONS)}. Upgrade metagpt, or name another file.")
+                raise JournalVersionError(
+                    f"{path}: found version {version}; expected at most {len(MIGRATIONS)}. Upgrade metagpt, or name another file."
+                )
             (healthy,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         finally:
             connection.close()

@@ -176,13 +176,13 @@ class SqliteJournal:
         Raises:
             JournalCorruptError: a record's bytes are not those that were written.
         """
-        expected = 0
-        for sequence, kind, body, checksum in self._read("SELECT sequence, kind, body, checksum FROM records WHERE run = ? ORDER BY sequence", (row,)):
+        statement = "SELECT sequence, kind, body, checksum FROM records WHERE run = ? ORDER BY sequence"
+        for expected, (sequence, kind, body, checksum) in enumerate(self._read(statement, (row,))):
             if sequence != expected or zlib.crc32(body) != checksum:
                 raise JournalCorruptError(
-                    f"{self.path}: found record {sequence} of run {row} changed or a record missing; expected what was written. Restore the file from a copy."
+                    f"{self.path}: found record {sequence} of run {row} changed or a record missing; expected what was written."
+                    " Restore the file from a copy."
                 )
-            expected += 1
             yield Record(sequence, kind, body)
 
     def write(self, write: _Write) -> Awaitable[None] | None:
@@ -309,9 +309,13 @@ class SqliteJournal:
             lock = FileLock(folder / f"{run_id}.lock", timeout=0, mode=0o600, thread_local=False)
             lock.acquire()
         except Timeout as error:
-            raise RunLockedError(f"run {run_id!r}: found it being executed by another process or task; expected it to rest. Wait for it, or stop that one.") from error
+            raise RunLockedError(
+                f"run {run_id!r}: found it being executed by another process or task; expected it to rest. Wait for it, or stop that one."
+            ) from error
         except OSError as error:
-            raise JournalError(f"{self.path}: found no way to lock run {run_id!r} ({error}); expected a folder to write to. Make {folder} writable.") from error
+            raise JournalError(
+                f"{self.path}: found no way to lock run {run_id!r} ({error}); expected a folder to write to. Make {folder} writable."
+            ) from error
         return lock
 
 

@@ -88,8 +88,10 @@ class FaultReport:
                 return StreamCutError(f"{self.owner}: the connection broke ({type(error).__name__}); expected a whole reply. Ask again.")
 
     def invalid(self, found: str) -> InvalidReplyError:
-        """A reply that is none."""
-        return InvalidReplyError(f"{self.owner}: the server sent {found}; expected a chat completion. Check that the base URL is right.")
+        """A reply that is none; asking again may bring one."""
+        return InvalidReplyError(
+            f"{self.owner}: the server sent {found}; expected a chat completion. Check that the base URL is right.", retryable=True
+        )
 
     def timeout(self, found: str) -> ModelTimeoutError:
         """A reply that did not come."""

@@ -18,12 +18,19 @@ from metagpt.models.structured import OutputType, output_type, reask_message
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile, render
 
-__all__ = ["REASKS", "ask"]
+__all__ = ["REASKS", "Answers", "ask"]
 
 T = TypeVar("T")
 
 REASKS = 2
 """How often an answer that does not fit is asked for again, with the error."""
+
+
+class Answers(list[T]):
+    """The answers that fitted the type, and how many candidates were drawn for them."""
+
+    drawn: int = 1
+    """Candidates of the reply, those that did not fit included."""
 
 
 async def ask(
@@ -35,7 +42,7 @@ async def ask(
     options: ModelOptions | None,
     name: str | None,
     context: Mapping[str, Any],
-) -> list[T]:
+) -> Answers[T]:
     """Every candidate of the model's answer that fits the type, the first candidate first; never none.
 
     Raises:
@@ -110,7 +117,7 @@ def _fitting(execution: Execution, call: str, entries: list[MemoryEntry], spent_
     return kept[::-1]
 
 
-async def _answers(execution: Execution, request: ModelRequest, output: OutputType[T], tools: Mapping[str, Action]) -> list[T]:
+async def _answers(execution: Execution, request: ModelRequest, output: OutputType[T], tools: Mapping[str, Action]) -> Answers[T]:
     reasks, rounds = 0, 0
     used: list[tuple[str, int]] = []
     while True:
@@ -120,7 +127,9 @@ async def _answers(execution: Execution, request: ModelRequest, output: OutputTy
         if first.tool_calls:
             rounds += 1
             if rounds > request.options.max_rounds:
-                text = f"{request.call}: found a model still asking for tools after {request.options.max_rounds} rounds; expected an answer."
+                text = (
+                    f"{request.call}: found a model still asking for tools after {request.options.max_rounds} rounds; expected an answer."
+                )
                 raise _spoiled(InvalidReplyError(f"{text} Raise ModelOptions(max_rounds=)."), used)
             request = replace(request, chat=(*request.chat, *await _tool_turns(execution, first, tools)))
             continue
@@ -156,8 +165,9 @@ def _most_reasks(execution: Execution, request: ModelRequest) -> int:
     return 0 if profile.prompt_format == "compact" else REASKS
 
 
-def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[list[T], InvalidReplyError | None]:
-    answers: list[T] = []
+def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[Answers[T], InvalidReplyError | None]:
+    answers: Answers[T] = Answers()
+    answers.drawn = len(reply.candidates)
     problem: InvalidReplyError | None = None
     for candidate in reply.candidates:
         try:
@@ -168,10 +178,8 @@ def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[list[T], InvalidR
 
 
 async def _tool_turns(execution: Execution, candidate: Candidate, tools: Mapping[str, Action]) -> list[ChatMessage]:
-    turns = [ChatMessage("assistant", candidate.text, candidate.tool_calls)]
-    for wanted in candidate.tool_calls:
-        turns.append(ChatMessage("tool", await _tool_result(execution, wanted, tools), tool_call_id=wanted.id))
-    return turns
+    results = [ChatMessage("tool", await _tool_result(execution, each, tools), tool_call_id=each.id) for each in candidate.tool_calls]
+    return [ChatMessage("assistant", candidate.text, candidate.tool_calls), *results]
 
 
 async def _tool_result(execution: Execution, wanted: ToolCall, tools: Mapping[str, Action]) -> str:

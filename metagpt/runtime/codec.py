@@ -24,7 +24,9 @@ class UnrecordableError(TypeError):
     """A tick that JSON cannot hold: the fault of whoever made it, not of the journal."""
 
     def __init__(self, tick: Tick, reason: object) -> None:
-        super().__init__(f"journal: found a {type(tick).__name__} that JSON cannot hold ({reason}); expected JSON-able values. Change what is said.")
+        super().__init__(
+            f"journal: found a {type(tick).__name__} that JSON cannot hold ({reason}); expected JSON-able values. Change what is said."
+        )
         self.tick = tick
 
 
@@ -86,12 +88,15 @@ class TickCodec:
         """
         adapter = _adapters().get(kind)
         if adapter is None:
-            raise JournalCorruptError(f"journal: found a record of kind {kind!r}; expected one of {sorted(_adapters())}. Use the version that wrote it.")
+            raise JournalCorruptError(
+                f"journal: found a record of kind {kind!r}; expected one of {sorted(_adapters())}. Use the version that wrote it."
+            )
         try:
             tick: Tick = adapter.validate_json(body, context=self._context)
         except (ValidationError, KeyError, TypeError) as error:
             raise JournalCorruptError(
-                f"journal: found a {kind} record that does not read back ({error}); expected what this team wrote. Resume with the team that wrote it."
+                f"journal: found a {kind} record that does not read back ({error}); expected what this team wrote."
+                " Resume with the team that wrote it."
             ) from error
         return tick
 

@@ -15,6 +15,8 @@ __all__ = ["Command", "EndRun", "EvaluateWhen", "PlaceCall", "PublishApproved", 
 
 @dataclass(slots=True)
 class StartHandler:
+    """Run an attempt of a handler."""
+
     invocation: Invocation
 
 
@@ -46,6 +48,8 @@ class PlaceCall:
 
 @dataclass(slots=True)
 class PublishApproved:
+    """Publish what a person has agreed to."""
+
     invocation: Invocation
     proposal: OutputProposed
 

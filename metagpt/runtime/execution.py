@@ -59,8 +59,8 @@ _UNCHARGED = (RateLimitError, ServerError, ModelUnavailableError, ContextOverflo
 """Errors that come before a token is made."""
 
 
-class Suspended(BaseException):  # noqa: N818 - no error: it unwinds a handler that must wait for a person
-    """Raised inside a handler that cannot go on before a person answers."""
+class Suspended(BaseException):
+    """Raised inside a handler that cannot go on before a person answers; no error, so that no handler takes it for one."""
 
     def __init__(self, pending: Pending) -> None:
         super().__init__(pending.id)
@@ -154,7 +154,8 @@ class Execution:
         """Refuse work after the end, and know the tasks that a handler started beside its own."""
         if self._is_over:
             raise RuntimeError(
-                f"{self.handler}: found ask or do used after the handler had returned; expected it before. Await in the handler what it starts."
+                f"{self.handler}: found ask or do used after the handler had returned; expected it before."
+                " Await in the handler what it starts."
             )
         task = asyncio.current_task()
         if task is None or task is self._task or task in self._side_tasks:
@@ -260,9 +261,8 @@ class Execution:
             is_placed = True
             reply = await self._stream(model, replace(request, options=options))
         except BaseException as error:
-            failed = CallFailed(
-                host.clock.now(), invocation.id, key, nth, self._record_of(error), is_placed and not isinstance(error, _UNCHARGED), request.call
-            )
+            charged = is_placed and not isinstance(error, _UNCHARGED)
+            failed = CallFailed(host.clock.now(), invocation.id, key, nth, self._record_of(error), charged, request.call)
             if not isinstance(error, ModelError):  # a cancellation must not wait
                 self._post(failed)
                 raise
@@ -297,7 +297,8 @@ class Execution:
                 await close()
         if reply is None or not reply.candidates:
             raise InvalidReplyError(
-                f"{model.profile.reference}: found a stream without a reply; expected one ModelReply with a candidate at its end. Mend the model plugin."
+                f"{model.profile.reference}: found a stream without a reply; expected one ModelReply with a candidate at its end."
+                " Mend the model plugin."
             )
         return reply
 
@@ -429,7 +430,8 @@ class Execution:
             except ValueError as error:
                 problem = error
         raise ActionError(
-            f"{self.handler}: found {answer!r} given as the result of action {performed.name!r} ({problem}); expected JSON of its type.", **where
+            f"{self.handler}: found {answer!r} given as the result of action {performed.name!r} ({problem}); expected JSON of its type.",
+            **where,
         )
 
     # memory

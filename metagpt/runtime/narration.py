@@ -14,7 +14,9 @@ from metagpt.runtime.state import State
 __all__ = ["narrate"]
 
 
-def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict[str, tuple[str, str]]) -> Iterator[ev.Event]:
+def narrate(  # noqa: C901, PLR0912 - one case per tick is the table itself
+    state: State, tick: t.Tick, commands: Sequence[Command], roles: dict[str, tuple[str, str]]
+) -> Iterator[ev.Event]:
     """The events of one step, after `decide` took it.
 
     Args:
@@ -34,7 +36,9 @@ def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict
             yield ev.RunStartedEvent(run_id=run_id, time=time, goal=goal, resumed=True)
         case t.HandlerEnded():
             role, handler = roles.pop(tick.invocation, ("", ""))
-            yield ev.HandlerEndedEvent(run_id=run_id, time=time, role=role, handler=handler, invocation=tick.invocation, attempt=tick.attempt)
+            yield ev.HandlerEndedEvent(
+                run_id=run_id, time=time, role=role, handler=handler, invocation=tick.invocation, attempt=tick.attempt
+            )
             for envelope in tick.outputs:
                 yield ev.MessagePublishedEvent(run_id=run_id, time=time, envelope=envelope)
         case t.HandlerFailed():
@@ -50,7 +54,9 @@ def narrate(state: State, tick: t.Tick, commands: Sequence[Command], roles: dict
             yield _replied(state, tick, roles)
         case t.CallFailed():
             role, _ = roles.get(tick.invocation, ("", ""))
-            yield ev.DeltasDiscardedEvent(run_id=run_id, time=time, role=role, call=tick.call, invocation=tick.invocation, reason=tick.error.text)
+            yield ev.DeltasDiscardedEvent(
+                run_id=run_id, time=time, role=role, call=tick.call, invocation=tick.invocation, reason=tick.error.text
+            )
         case t.ActionStarted():
             yield ev.ActionStartedEvent(run_id=run_id, time=time, action=tick.action, arguments=tick.arguments, invocation=tick.invocation)
         case t.ActionEnded():

@@ -84,9 +84,8 @@ class Outbox:
         role, run_id = invocation.handler.role, self._state.run_id
         causes = tuple(envelope.id for envelope in invocation.heard)
         outputs = []
-        for index, (message, address) in enumerate(messages):
-            if address == SENDER_OF_CAUSE:
-                address = (_sender_of_cause(invocation),)
+        for index, (message, said_to) in enumerate(messages):
+            address = (_sender_of_cause(invocation),) if said_to == SENDER_OF_CAUSE else said_to
             branch = f"{invocation.id}/{index}" if is_list else invocation.branch
             fan_out = invocation.handler.key if is_list else None
             recipients = self._recipients(message, address, branch, invocation.handler.key, fan_out=fan_out)
@@ -126,7 +125,9 @@ class Outbox:
 
 def _sender_of_cause(invocation: Invocation) -> str:
     if not invocation.heard:
-        raise UnroutableError(f"{invocation.handler.key}: found reply() in an empty gather; expected a cause to reply to. Use to(message, role).")
+        raise UnroutableError(
+            f"{invocation.handler.key}: found reply() in an empty gather; expected a cause to reply to. Use to(message, role)."
+        )
     return invocation.heard[0].sender
 
 

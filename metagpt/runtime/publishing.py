@@ -153,7 +153,8 @@ def halt_for_steps(state: State, invocation: Invocation, commands: list[Command]
         f"{handler.key}: found the budget of {state.ledger.budget.steps} steps used up; expected room for one more."
         " Raise Budget(steps=) and resume."
     )
-    halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text, role=handler.role, handler=handler.key, message=message_in_hand(invocation)))
+    message = message_in_hand(invocation)
+    halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text, role=handler.role, handler=handler.key, message=message))
 
 
 def message_in_hand(invocation: Invocation) -> str:
@@ -197,7 +198,7 @@ def _fill_join(state: State, handler: Handler, branch: Branch, envelope: Envelop
     branch.kept[handler.key] = Kept(envelope)
     _count_lone(state, handler, envelope, 1)
     waiting = state.awaiting_kept.get(handler.key, {})
-    for below in [each for each in waiting.values() if _is_within(each, branch)]:
+    for below in [each for each in waiting.values() if _kept_part(handler, each) is not None]:
         del waiting[below.id]
         _pair(state, handler, below, commands)
         settle_branch(state, below, commands)
@@ -207,14 +208,6 @@ def _queues(handler: Handler, branch: Branch) -> list[deque[Envelope]]:
     if branch.joins is None:
         branch.joins = {}
     return branch.joins.setdefault(handler.key, [deque() for _ in handler.spec.hears])
-
-
-def _is_within(branch: Branch, outer: Branch) -> bool:
-    while branch is not outer:
-        if branch.fan_out is None:
-            return False
-        branch = branch.fan_out.parent
-    return True
 
 
 def _kept_part(handler: Handler, branch: Branch) -> Kept | None:
@@ -317,7 +310,10 @@ def _fire_gathers(state: State, fan_out: FanOut, commands: list[Command]) -> Non
 def _gather(state: State, handler: Handler, fan_out: FanOut, heard: Sequence[Envelope], commands: list[Command]) -> None:
     counts = _largest([fan_out.counts, *(envelope.counts for envelope in heard)])
     if _is_exhausted(handler, counts):
-        text = f"{handler.key}: found a completed fan-out of {fan_out.handler} after the limit was used up; expected an end before. Raise limit=."
+        text = (
+            f"{handler.key}: found a completed fan-out of {fan_out.handler} after the limit was used up; expected an end before."
+            " Raise limit=."
+        )
         message = tag_of(type(heard[0].message)) if heard else "an empty gather"
         run_dead(state, commands, ErrorRecord(type="LimitReachedError", text=text, role=handler.role, handler=handler.key, message=message))
         return

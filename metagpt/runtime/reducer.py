@@ -88,7 +88,10 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901, PLR0912 - 
         case RunResumed():
             _run_resumed(state, tick, commands)
         case DeadlinePassed():
-            text = f"run {state.run_id}: found the deadline of {state.ledger.budget.seconds} s passed; expected an end before. Raise Budget(seconds=) and resume."
+            text = (
+                f"run {state.run_id}: found the deadline of {state.ledger.budget.seconds} s passed; expected an end before."
+                " Raise Budget(seconds=) and resume."
+            )
             halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text))
         case CancelRequested():
             if not state.halted:
@@ -267,7 +270,9 @@ def _rejected(state: State, pending: Pending, invocation: Invocation, note: str,
     if limit is not None:
         count = invocation.counts.get(key, 0) + 1
         if count > limit:  # it stays pending: the person may still agree
-            text = f"{key}: found its output rejected once more after {limit} run(s); expected an agreement before. Raise limit=, or approve."
+            text = (
+                f"{key}: found its output rejected once more after {limit} run(s); expected an agreement before. Raise limit=, or approve."
+            )
             role, message = invocation.handler.role, message_in_hand(invocation)
             halt(state, commands, ErrorRecord(type="LimitReachedError", text=text, role=role, handler=key, message=message))
             return
@@ -287,7 +292,10 @@ def _call_requested(state: State, tick: CallRequested, commands: list[Command]) 
     ledger = state.ledger
     afforded = ledger.affordable_tokens(tick.input_bound, tick.max_tokens, tick.price)
     if isinstance(afforded, str):
-        text = f"{tick.call}: the {afforded}; expected enough for {tick.input_bound} tokens of input and an answer. Raise the budget and resume."
+        text = (
+            f"{tick.call}: the {afforded}; expected enough for {tick.input_bound} tokens of input and an answer."
+            " Raise the budget and resume."
+        )
         role, handler, message = invocation.handler.role, invocation.handler.key, message_in_hand(invocation)
         halt(state, commands, ErrorRecord(type="BudgetExceededError", text=text, role=role, handler=handler, message=message))
         return

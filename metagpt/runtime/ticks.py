@@ -99,6 +99,8 @@ class ErrorRecord:
 
 @dataclass(slots=True)
 class RunStarted:
+    """The first tick of every run."""
+
     time: float
     goal: AnyEnvelope
     seed: int
@@ -148,6 +150,8 @@ class HandlerSuspended:
 
 @dataclass(slots=True)
 class Answered:
+    """A person answered what was pending."""
+
     time: float
     pending: str
     answer: Answer
@@ -155,6 +159,8 @@ class Answered:
 
 @dataclass(slots=True)
 class RunResumed:
+    """Another process, or this one again, goes on with the run."""
+
     time: float
     fresh: bool = False
     """Ask the models anew: forget the recorded replies of handlers that have not ended."""
@@ -165,6 +171,8 @@ class RunResumed:
 
 @dataclass(slots=True)
 class HandlerFailed:
+    """An attempt of a handler raised."""
+
     time: float
     invocation: str
     attempt: int
@@ -188,6 +196,8 @@ class WhenDecided:
 
 @dataclass(slots=True)
 class DelayElapsed:
+    """The wait before a further attempt is over."""
+
     time: float
     invocation: str
 
@@ -216,6 +226,8 @@ class CallRequested:
 
 @dataclass(slots=True)
 class CallEnded:
+    """A model replied."""
+
     time: float
     invocation: str
     key: str
@@ -228,6 +240,8 @@ class CallEnded:
 
 @dataclass(slots=True)
 class CallFailed:
+    """A call ended without a reply."""
+
     time: float
     invocation: str
     key: str
@@ -240,6 +254,8 @@ class CallFailed:
 
 @dataclass(slots=True)
 class ActionStarted:
+    """An action is about to be performed; journaled before it is."""
+
     time: float
     invocation: str
     key: str
@@ -253,6 +269,8 @@ class ActionStarted:
 
 @dataclass(slots=True)
 class ActionEnded:
+    """An action gave its result."""
+
     time: float
     invocation: str
     key: str
@@ -263,6 +281,8 @@ class ActionEnded:
 
 @dataclass(slots=True)
 class ActionFailed:
+    """An action raised, or never began."""
+
     time: float
     invocation: str
     key: str
@@ -272,16 +292,22 @@ class ActionFailed:
 
 @dataclass(slots=True)
 class DeadlinePassed:
+    """The budget's seconds are used up."""
+
     time: float
 
 
 @dataclass(slots=True)
 class CancelRequested:
+    """Somebody cancelled the run."""
+
     time: float
 
 
 @dataclass(slots=True)
 class RunEnded:
+    """The last tick, until the run is resumed."""
+
     time: float
     status: Status
     success: bool = False

@@ -30,7 +30,9 @@ def _load_message(value: Any, info: ValidationInfo) -> Message:  # Any: JSON of 
     types: Types = (info.context or {}).get("types", {})
     tag = value["type"]
     if tag not in types:
-        raise JournalCorruptError(f"journal: found a message of type {tag!r}; expected one of the team's types {sorted(types)}. Use the team that wrote it.")
+        raise JournalCorruptError(
+            f"journal: found a message of type {tag!r}; expected one of the team's types {sorted(types)}. Use the team that wrote it."
+        )
     return types[tag].model_validate_json(to_json(value["body"]))  # as JSON again: bytes, sets and keys have a JSON form of their own
 
 

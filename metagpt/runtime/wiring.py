@@ -88,6 +88,7 @@ class Wiring:
         if known is not cls:
             found = "no class" if known is None else f"{known.__module__}.{known.__qualname__}"
             raise TypeError(
-                f"{cls.__module__}.{cls.__qualname__}: found {found} under the tag {tag_of(cls)!r} when the team was made; expected this class."
+                f"{cls.__module__}.{cls.__qualname__}: found {found} under the tag {tag_of(cls)!r} when the team was made;"
+                " expected this class."
                 " Define it before the team is made, and give it a tag of its own (`type_name`)."
             )

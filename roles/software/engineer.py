@@ -47,7 +47,7 @@ class Engineer(Role):
                 examples=wanted.examples,
             )
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
-            self.log.warning("reading %d of the goal led to no program: %s", index, error)
+            self.log.info("reading %d of the goal led to no program: %s", index, error)
             return error
         return make_program(read_files(source), index, requirements.readings[index])
 

@@ -8,9 +8,10 @@ from typing import Any
 from metagpt import Role, on, template
 from metagpt.actions.sandbox import SandboxChoice
 from metagpt.behaviour import PROPERTIES, TestReport
+from metagpt.errors import InvalidReplyError
 from metagpt.roles.software.engineer import MOST_REPAIRS
 from metagpt.roles.software.judging import Trial, Verdict, judge_trials, signature_of, trial_inputs
-from metagpt.roles.software.messages import Candidates, Checks, ChecksFailed, Delivery, Example, Program, Requirements
+from metagpt.roles.software.messages import Candidates, Checks, ChecksFailed, Delivery, Example, Probes, Program, Requirements
 from metagpt.roles.software.product import delivered_files, program_files
 from metagpt.roles.software.program_runs import ProgramActions
 from metagpt.roles.software.written_tests import test_files
@@ -35,15 +36,23 @@ class Evaluator(Role):
     async def write_tests(self, requirements: Requirements) -> Checks:
         """Write tests without seeing a program."""
         wanted = requirements.readings[0].specification
-        checks = await self.ask(
-            Checks,
-            template("evaluator/write_tests"),
-            name="write_tests",
-            goal=requirements.goal,
-            signature=wanted.signature,
-            summary=wanted.summary,
-            property_names=list(PROPERTIES),
-        )
+        form: type[Probes | Checks] = Probes if requirements.is_sampled else Checks
+        try:
+            written = await self.ask(
+                form,
+                template("evaluator/write_tests"),
+                name="write_tests",
+                goal=requirements.goal,
+                signature=wanted.signature,
+                summary=wanted.summary,
+                property_names=list(PROPERTIES),
+            )
+        except InvalidReplyError as error:
+            if not requirements.is_sampled:
+                raise
+            self.log.info("no probes of the model's own, the inputs of the argument's type remain: %s", error)
+            written = Probes()
+        checks = written if isinstance(written, Checks) else Checks(inputs=written.inputs, properties=written.properties)
         known = [name for name in dict.fromkeys(checks.properties) if name in PROPERTIES]
         return checks.model_copy(update={"properties": known, "inputs": checks.inputs[:MOST_INPUTS]})
 

@@ -86,6 +86,15 @@ class Candidates(Message):
     """How often the program was sent back so far."""
 
 
+class Probes(_Part):
+    """What a sampled model is asked for in the way of tests: it cannot work results out, so it is not asked for any."""
+
+    inputs: list[Any] = Field(default_factory=list)
+    """Arguments to try."""
+    properties: list[str] = Field(default_factory=list)
+    """What holds of every argument and its result, by name."""
+
+
 class Checks(Message):
     """Tests, written without seeing a program."""
 

@@ -39,13 +39,14 @@ class ProductManager(Role):
         """Read the goal, in as many ways as the model sees."""
         prompt = template("product_manager/specify")
         answers = await self.ask_many(Specification, prompt, name="specify", goal=goal.text)
-        if len(answers) == 1 and answers[0].in_scope and not _is_usable(answers[0]):
-            answers = [await self.ask(UsableSpecification, prompt, name="specify", goal=goal.text)]  # refused with the reason
+        drawn = answers.drawn
+        if drawn == 1 and answers[0].in_scope and not _is_usable(answers[0]):
+            answers[0] = await self.ask(UsableSpecification, prompt, name="specify", goal=goal.text)  # refused with the reason
         outside = sum(not answer.in_scope for answer in answers)
         readings = merge_readings(answers)
         if outside / len(answers) >= OUT_OF_SCOPE_SHARE or not readings:
-            return Declined(reason=_reason(outside, len(answers)), ways_out=WAYS_OUT)
-        return Requirements(goal=goal.text, readings=readings[:MOST_READINGS], given=given_examples(answers, goal.text), drawn=len(answers))
+            return Declined(reason=_reason(outside, drawn), ways_out=WAYS_OUT)
+        return Requirements(goal=goal.text, readings=readings[:MOST_READINGS], given=given_examples(answers, goal.text), drawn=drawn)
 
 
 def _reason(outside: int, drawn: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -107,13 +108,17 @@ envelopes = st.builds(
     time=times,
     counts=st.dictionaries(keys, st.integers(1, 9), max_size=2),
 )
-usages = st.none() | st.builds(TokenUsage, input_tokens=st.integers(0, 10**9), output_tokens=st.integers(0, 10**9), cached_tokens=st.integers(0, 9))
+usages = st.none() | st.builds(
+    TokenUsage, input_tokens=st.integers(0, 10**9), output_tokens=st.integers(0, 10**9), cached_tokens=st.integers(0, 9)
+)
 prices = st.none() | st.builds(Price, input=finite, output=finite, cached=st.none() | finite)
 calls = st.builds(ToolCall, id=texts, name=texts, arguments=texts)
 replies = st.builds(
     ModelReply,
     candidates=st.lists(
-        st.builds(Candidate, text=texts, tool_calls=st.lists(calls, max_size=2).map(tuple), logprob=st.none() | finite), min_size=1, max_size=2
+        st.builds(Candidate, text=texts, tool_calls=st.lists(calls, max_size=2).map(tuple), logprob=st.none() | finite),
+        min_size=1,
+        max_size=2,
     ).map(tuple),
     usage=usages,
     model=texts,
@@ -121,7 +126,13 @@ replies = st.builds(
 errors = st.builds(t.ErrorRecord, type=texts, text=texts, role=st.none() | texts, cause=texts)
 answers = st.builds(t.Approve) | st.builds(t.Reject, note=texts) | st.builds(t.Edit, message=rich) | texts
 pendings = st.builds(
-    t.Pending, id=ids, kind=st.sampled_from(["approval", "action", "question"]), role=texts, handler=texts, text=texts, proposed=rich.map(lambda m: (m,))
+    t.Pending,
+    id=ids,
+    kind=st.sampled_from(["approval", "action", "question"]),
+    role=texts,
+    handler=texts,
+    text=texts,
+    proposed=rich.map(lambda m: (m,)),
 )
 requests = st.builds(
     ModelRequest,
@@ -129,7 +140,9 @@ requests = st.builds(
     chat=st.lists(st.builds(ChatMessage, st.sampled_from(["system", "user", "assistant", "tool"]), texts), max_size=3).map(tuple),
     context=st.dictionaries(texts, st.none() | numbers | texts | st.lists(texts, max_size=2), max_size=2),
     schema=st.none() | st.dictionaries(texts, texts, max_size=2),
-    options=st.builds(ModelOptions, temperature=st.none() | finite, stop=st.lists(texts, max_size=2).map(tuple), max_tokens=st.none() | st.integers(1, 9)),
+    options=st.builds(
+        ModelOptions, temperature=st.none() | finite, stop=st.lists(texts, max_size=2).map(tuple), max_tokens=st.none() | st.integers(1, 9)
+    ),
 )
 ticks = st.one_of(
     st.builds(t.RunStarted, times, envelopes, numbers, st.none() | texts, st.builds(Budget, tokens=st.none() | st.integers(1, 9))),
@@ -149,7 +162,9 @@ ticks = st.one_of(
     st.builds(t.HandlerFailed, times, ids, st.integers(1, 9), errors, st.booleans(), st.none() | times, st.just((("k", 1), ("l", 2)))),
     st.builds(t.WhenDecided, times, ids, st.booleans()),
     st.builds(t.DelayElapsed, times, ids),
-    st.builds(t.CallRequested, times, ids, st.integers(1, 9), ids, st.integers(0, 9), texts, texts, numbers, numbers, prices, st.none() | requests),
+    st.builds(
+        t.CallRequested, times, ids, st.integers(1, 9), ids, st.integers(0, 9), texts, texts, numbers, numbers, prices, st.none() | requests
+    ),
     st.builds(t.CallEnded, times, ids, ids, st.integers(0, 9), texts, replies, times, prices),
     st.builds(t.CallFailed, times, ids, ids, st.integers(0, 9), errors, st.booleans(), texts),
     st.builds(t.ActionStarted, times, ids, ids, st.integers(0, 9), texts, texts, st.booleans()),
@@ -198,7 +213,16 @@ def test_a_message_of_a_type_that_is_none_of_the_teams_is_refused() -> None:
 def test_what_a_record_names_is_never_imported_or_evaluated(tmp_path: Any) -> None:
     marker = tmp_path / "ran"
     for name in ("os.system", "builtins.eval", "__import__('os')", f"pathlib.Path({str(marker)!r}).touch()", "Message", "BaseModel"):
-        body = json.dumps({"time": 1, "invocation": "i", "attempt": 1, "messages": [{"type": name, "body": {"text": "x"}}], "addresses": [[]], "is_list": False})
+        body = json.dumps(
+            {
+                "time": 1,
+                "invocation": "i",
+                "attempt": 1,
+                "messages": [{"type": name, "body": {"text": "x"}}],
+                "addresses": [[]],
+                "is_list": False,
+            }
+        )
         with pytest.raises(JournalCorruptError):
             CODEC.decode("OutputProposed", body.encode())
     assert not marker.exists()
@@ -209,14 +233,15 @@ def test_what_a_record_names_is_never_imported_or_evaluated(tmp_path: Any) -> No
 def test_whatever_stands_in_a_record_is_decoded_or_refused_with_a_journal_error(kind: str, data: st.DataObject) -> None:
     values = st.recursive(
         st.none() | st.booleans() | numbers | texts,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["time", "goal", "outputs", "message", "type", "body", "id"]), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["time", "goal", "outputs", "message", "type", "body", "id"]), inner, max_size=4)
+        ),
         max_leaves=8,
     )
     body = data.draw(st.binary(max_size=30) | values.map(lambda value: json.dumps(value).encode()))
-    try:
+    with suppress(JournalCorruptError):
         CODEC.decode(kind, body)
-    except JournalCorruptError:
-        pass
 
 
 @settings(deadline=None, max_examples=100)
@@ -225,10 +250,8 @@ def test_a_record_that_was_changed_is_decoded_or_refused_with_a_journal_error(ti
     kind, body = CODEC.encode(tick)
     at = data.draw(st.integers(0, len(body) - 1))
     changed = body[:at] + bytes([data.draw(st.integers(0, 255))]) + body[at + 1 :]
-    try:
+    with suppress(JournalCorruptError):
         CODEC.decode(kind, changed)
-    except JournalCorruptError:
-        pass
 
 
 def test_text_that_json_cannot_hold_is_refused_with_the_tick_that_has_it() -> None:

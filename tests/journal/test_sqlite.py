@@ -153,7 +153,11 @@ async def test_runs_are_listed_the_newest_first_with_their_status(path: Path) ->
         await write(log, ticks(10.0 + number), time=10.0 + number, status="done" if number else None)
         log.close()
     listed = SqliteJournal(path).runs()
-    assert [(run.run_id, run.status, run.updated) for run in listed] == [("r2", "done", 12.0), ("r1", "done", 11.0), ("r0", "running", 10.0)]
+    assert [(run.run_id, run.status, run.updated) for run in listed] == [
+        ("r2", "done", 12.0),
+        ("r1", "done", 11.0),
+        ("r0", "running", 10.0),
+    ]
 
 
 async def test_a_long_run_is_marked_as_written_to_now_and_then(path: Path) -> None:

@@ -60,7 +60,7 @@ def kill_at_write(number: int, *, after: bool) -> None:
         if count == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Journal._commit = counted  # type: ignore[method-assign]
+    Journal._commit = counted  # type: ignore[method-assign, assignment]
 
 
 def work(order: dict[str, Any]) -> None:

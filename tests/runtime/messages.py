@@ -66,6 +66,15 @@ def tags(run: Run[Any]) -> list[str]:
 def content(run: Run[Any]) -> list[tuple[Any, ...]]:
     """All of a run's envelopes but their time, in an order that does not depend on which role was faster."""
     return sorted(
-        (e.id, type(e.message).__name__, e.message.model_dump_json(), e.sender, e.recipients, e.causes, e.branch, tuple(sorted(e.counts.items())))
+        (
+            e.id,
+            type(e.message).__name__,
+            e.message.model_dump_json(),
+            e.sender,
+            e.recipients,
+            e.causes,
+            e.branch,
+            tuple(sorted(e.counts.items())),
+        )
         for e in run.envelopes
     )

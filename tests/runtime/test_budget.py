@@ -21,7 +21,9 @@ ONCE = RetryPolicy(attempts=1)
 class Metered:
     """A model that uses what it is given, to the last token, and notes what it was given."""
 
-    def __init__(self, *, limit: int = 1000, price: Price | None = None, reports: bool = True, fails: list[BaseException] | None = None) -> None:
+    def __init__(
+        self, *, limit: int = 1000, price: Price | None = None, reports: bool = True, fails: list[BaseException] | None = None
+    ) -> None:
         self.profile = ModelProfile(reference="metered", max_output_tokens=limit, price=price)
         self.given: list[ModelOptions] = []
         self.bounds: list[int] = []
@@ -133,6 +135,40 @@ async def test_several_candidates_share_what_the_budget_affords() -> None:
     assert caught.value.run is not None
     assert caught.value.run.usage.tokens <= 700
     assert all((options.max_tokens or 0) * (options.n or 1) <= 700 for options in model.given)
+
+
+async def test_fewer_candidates_are_drawn_where_the_budget_affords_fewer_tokens_than_candidates() -> None:
+    drawn = set()
+    for tokens in range(100, 400):
+        model = Metered(limit=100)
+        try:
+            run = await Team([asker(n=4)], final=Final, model=model, budget=Budget(tokens=tokens)).run("1")
+        except BudgetExceededError:
+            continue
+        assert run.usage.tokens <= tokens
+        drawn.add(model.given[0].n)
+    assert drawn == {1, 2, 3, 4}
+
+
+async def test_a_call_that_a_failing_sibling_prevented_is_not_paid_for() -> None:
+    fails = [True]
+
+    class Broken(Role):
+        @on(Goal)
+        async def work(self, goal: Goal) -> None:
+            if fails:
+                fails.clear()
+                raise ValueError("in the moment that the other one asks")
+
+    journal = InMemoryJournal()
+    model = Metered(limit=100)
+    team = Team([Broken(), Asker()], final=Final, model=model, journal=journal)
+    with pytest.raises(HandlerFailedError) as caught:
+        await team.run("1")
+    assert caught.value.run is not None
+    assert caught.value.run.usage.calls == len(model.given) == 0
+    run = await team.resume(caught.value.run.id)
+    assert run.usage.calls == len(model.given) == 1
 
 
 async def test_an_unknown_price_under_a_money_budget_is_refused_at_the_start() -> None:
@@ -323,7 +359,12 @@ async def test_waiting_for_people_does_not_count_against_the_deadline(tmp_path: 
         return "x"
 
     team = Team(
-        [Patient()], final=Final, model=FunctionModel(think), budget=Budget(seconds=7), clock=clock, journal=SqliteJournal(tmp_path / "j.db")
+        [Patient()],
+        final=Final,
+        model=FunctionModel(think),
+        budget=Budget(seconds=7),
+        clock=clock,
+        journal=SqliteJournal(tmp_path / "j.db"),
     )
     run = await team.run("go")
     assert run.status == "waiting"
@@ -373,4 +414,4 @@ async def test_calls_of_a_model_without_a_price_are_counted_as_such() -> None:
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_budget_of_nothing_is_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=name):
-        Budget(**{name: value})  # type: ignore[arg-type]
+        Budget(**{name: value})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metagpt import Goal, InMemoryJournal, Role, SqliteJournal, Team, on
-from metagpt.errors import RunCancelledError
+from metagpt.errors import RunCancelledError, RunLockedError
 from metagpt.models.interface import ModelRequest
 from metagpt.testing import FunctionModel
 from tests.runtime.messages import Draft, Final, content
@@ -171,10 +172,8 @@ async def test_a_handler_that_does_not_heed_the_cancel_does_not_lose_its_outcome
         @on(Goal)
         async def work(self, goal: Goal) -> Final:
             started.set()
-            try:
+            with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                pass
             return Final(text="done all the same")
 
     journal = InMemoryJournal()
@@ -205,6 +204,27 @@ async def test_a_cancelled_run_lets_go_of_its_lock(tmp_path: Path) -> None:
     gate.open.set()
     other, _ = team(gate, SqliteJournal(tmp_path / "j.db"))
     assert (await other.resume(stream.run_id)).status == "done"
+
+
+async def test_a_run_that_is_torn_down_while_it_writes_keeps_its_lock_until_the_write_is_done(tmp_path: Path) -> None:
+    gate = Gate()
+    gate.open.set()
+    journal = SqliteJournal(tmp_path / "j.db", "power")
+    writing, _ = team(gate, journal)
+    stream = writing.stream("go")
+    with journal._lock:  # the writer thread waits
+        task = stream._start()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+        with pytest.raises(RunLockedError):
+            writing.journal._hold(stream.run_id)  # type: ignore[attr-defined]
+    await asyncio.wait([task])
+    assert len(list(journal.records(stream.run_id))) == 1
+    assert (await writing.resume(stream.run_id)).status == "done"
 
 
 def test_a_loop_that_ends_under_a_run_leaves_it_to_be_resumed() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from metagpt import Goal, InMemoryJournal, Role, Run, SqliteJournal, Team, on
 from metagpt.errors import HandlerFailedError, ServerError
 from metagpt.journal.interface import Journal
+from metagpt.models.interface import ModelRequest
 from metagpt.runtime.ticks import CallEnded, CallRequested, RunResumed
 from metagpt.testing import Crash, FakeClock, FunctionModel, crash_at, forbid_mutation
 from tests.runtime.messages import Final, Item, content
@@ -99,7 +102,7 @@ async def test_with_one_thing_at_a_time_the_resumed_run_is_equal_in_order_too(tm
     for at in range(2, 20):
         journal = InMemoryJournal()
         with pytest.raises(Crash):
-            await team(crash_at(at, journal)).run("go", run_id="r")  # type: ignore[arg-type]
+            await team(crash_at(at, journal)).run("go", run_id="r")
         run = await team(journal).resume("r")
         assert run.messages == whole.messages
         assert [envelope.id for envelope in run.envelopes] == [envelope.id for envelope in whole.envelopes]
@@ -111,14 +114,15 @@ async def test_a_run_that_is_cut_again_and_again_still_arrives(tmp_path: Path, s
     journal, model = InMemoryJournal(), FunctionModel(answer)
     with pytest.raises(Crash):
         await whole_team(model=model, journal=crash_at(step, journal), workspace=tmp_path, clock=FakeClock()).run("go", run_id="r")
-    for cuts in range(100):
+    cuts = 1
+    while True:
         cutting = crash_at(step, journal)
         try:
             run = await whole_team(model=model, journal=cutting, workspace=tmp_path, clock=FakeClock()).resume("r")
+            break
         except Crash:
-            continue
-        break
-    assert cuts >= 3
+            cuts += 1
+    assert cuts > 3
     assert content(run) == content(whole)
     check_that_nothing_was_bought_twice(journal, len(model.requests))
     assert len(model.requests) <= bought + 4 * cuts
@@ -135,36 +139,31 @@ async def test_the_same_holds_for_a_file(tmp_path: Path) -> None:
         assert content(run) == content(whole)
 
 
-async def test_a_model_that_fails_at_random_times_does_not_change_the_run(tmp_path: Path) -> None:
+def failing(problem: Exception, *, at: Callable[[int], bool]) -> FunctionModel:
+    """The model, but for the calls that fail."""
+    calls = itertools.count(1)
+
+    def answer_or_fail(request: ModelRequest) -> str:
+        if at(next(calls)):
+            raise problem
+        return answer(request)
+
+    return FunctionModel(answer_or_fail)
+
+
+@pytest.mark.parametrize("every", range(2, 12))
+async def test_a_model_that_fails_now_and_then_does_not_change_the_run(tmp_path: Path, every: int) -> None:
     whole, _, _ = await uncut(tmp_path)
-    for failing in range(1, 12):
-        calls = 0
-
-        def unreliable(request: Any) -> str:
-            nonlocal calls
-            calls += 1
-            if calls % (failing + 1) == failing:
-                raise ServerError("down")
-            return answer(request)
-
-        run = await whole_team(model=FunctionModel(unreliable), workspace=tmp_path, clock=FakeClock()).run("go", run_id="r")
-        assert content(run) == content(whole)
+    model = failing(ServerError("down"), at=lambda call: call % every == 0)
+    run = await whole_team(model=model, workspace=tmp_path, clock=FakeClock()).run("go", run_id="r")
+    assert content(run) == content(whole)
 
 
-async def test_handlers_that_fail_at_random_times_and_are_resumed_end_as_the_uncut_run(tmp_path: Path) -> None:
+async def test_a_run_that_failed_at_any_call_and_is_resumed_ends_as_the_uncut_one(tmp_path: Path) -> None:
     whole, _, asked = await uncut(tmp_path)
-    for failing in range(1, asked + 1):
-        journal = InMemoryJournal()
-        calls = 0
-
-        def broken(request: Any) -> str:
-            nonlocal calls
-            calls += 1
-            if calls == failing:
-                raise ZeroDivisionError
-            return answer(request)
-
-        team = whole_team(model=FunctionModel(broken), journal=journal, workspace=tmp_path, clock=FakeClock())
+    for number in range(1, asked + 1):
+        model = failing(ZeroDivisionError(), at=number.__eq__)
+        team = whole_team(model=model, journal=InMemoryJournal(), workspace=tmp_path, clock=FakeClock())
         try:
             run = await team.run("go", run_id="r")
         except HandlerFailedError:

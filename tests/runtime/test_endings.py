@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from metagpt import Budget, Goal, InMemoryJournal, Role, SqliteJournal, Team, on
-from metagpt.errors import BudgetExceededError, DeadlockError, HandlerFailedError, JournalError, MetaGPTError, NoOutputError, UnroutableError
+from metagpt.errors import (
+    BudgetExceededError,
+    DeadlockError,
+    HandlerFailedError,
+    JournalError,
+    MetaGPTError,
+    NoOutputError,
+    UnroutableError,
+)
 from metagpt.events import Event, RunEndedEvent
 from metagpt.journal.interface import Codec, Journal, RunLog
 from metagpt.testing import FunctionModel
@@ -65,7 +73,13 @@ class Greedy(Role):
 
 @pytest.mark.parametrize(
     ("role", "error"),
-    [(Broken, HandlerFailedError), (Quiet, NoOutputError), (Half, DeadlockError), (Unheard, UnroutableError), (Greedy, BudgetExceededError)],
+    [
+        (Broken, HandlerFailedError),
+        (Quiet, NoOutputError),
+        (Half, DeadlockError),
+        (Unheard, UnroutableError),
+        (Greedy, BudgetExceededError),
+    ],
 )
 async def test_the_streams_last_event_carries_the_error_that_run_raises(role: type[Role], error: type[MetaGPTError]) -> None:
     def team() -> Team[Goal, Final]:
@@ -327,7 +341,7 @@ async def test_a_handlers_messages_state_and_memories_are_one_entry() -> None:
                 entries.append(([type(tick).__name__ for tick in ticks], len(keywords.get("memories", ()))))
                 append(ticks, **keywords)
 
-            log.append = noted  # type: ignore[method-assign]
+            log.append = noted  # type: ignore[method-assign, assignment]
             return log
 
     class Busy(Role):

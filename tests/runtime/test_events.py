@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from metagpt import Goal, InMemoryJournal, Role, RetryPolicy, Team, action, on
+from metagpt import Goal, InMemoryJournal, RetryPolicy, Role, Team, action, on
 from metagpt.errors import HandlerFailedError, ServerError, StreamCutError
 from metagpt.events import DeltaEvent, DeltasDiscardedEvent, Event, HandlerEndedEvent, ModelRepliedEvent
 from metagpt.models.interface import Delta, ModelProfile, ModelReply, ModelRequest
@@ -120,6 +120,24 @@ async def test_deltas_of_a_call_that_failed_are_discarded() -> None:
     assert [event.name for event in shown] == ["delta", "deltas_discarded", "delta", "delta"]
     assert {event.call for event in shown} == {"asker.work"}
     assert {event.role for event in shown} == {"asker"}
+
+
+async def test_deltas_of_a_call_that_fails_in_no_foreseen_way_are_discarded() -> None:
+    class Buggy(Cutting):
+        async def stream(self, request: ModelRequest) -> Any:
+            yield Delta("hal")
+            raise ZeroDivisionError
+
+    class Lenient(Role):
+        @on(Goal)
+        async def work(self, goal: Goal) -> Final:
+            try:
+                return Final(text=await self.ask(str, "q"))
+            except ZeroDivisionError:
+                return Final(text="")
+
+    events = await watched(Team([Lenient()], final=Final, model=Buggy()))
+    assert [event.name for event in events if event.name.startswith("delta")] == ["delta", "deltas_discarded"]
 
 
 async def test_deltas_of_an_answer_that_is_asked_for_again_are_discarded() -> None:

@@ -426,15 +426,13 @@ async def test_an_action_that_failed_raises_an_action_error_and_may_be_caught() 
     class Lenient(Role):
         @on(Goal)
         async def work(self, goal: Goal) -> Final:
-            try:
+            with pytest.raises(ActionError) as caught:
                 await self.do(fall)
-            except ActionError as problem:
-                assert isinstance(problem.__cause__, OSError)
-                return Final(text=f"{problem.role} {problem.handler} {problem.message}")
-            raise AssertionError
+            problem = caught.value
+            return Final(text=f"{problem.role} {problem.handler} {problem.message} {type(problem.__cause__).__name__}")
 
     run = await Team([Lenient()], final=Final).run("go")
-    assert run.output == Final(text="lenient lenient.work Goal")
+    assert run.output == Final(text="lenient lenient.work Goal OSError")
 
 
 async def test_a_result_is_the_same_when_it_is_replayed() -> None:
@@ -466,7 +464,8 @@ async def test_words_that_no_journal_can_hold_fail_the_handler_and_not_the_journ
     with pytest.raises(HandlerFailedError, match=r"speaker\.work") as caught:
         await team.run("go")
     assert caught.value.run is not None
-    assert team.open_run(caught.value.run.id).status == "failed"
+    found = team.open_run(caught.value.run.id)
+    assert (found.status, type(found.error), str(found.error)) == ("failed", HandlerFailedError, str(caught.value))
 
 
 async def test_a_reply_that_no_journal_can_hold_is_raised_where_it_was_asked_for(tmp_path: Any) -> None:

@@ -141,7 +141,7 @@ async def test_the_state_of_a_long_run_is_no_larger_than_that_of_a_short_one() -
 def size(environment: Environment) -> dict[str, int]:
     """How many things each part of a run holds."""
     state = environment.state
-    parts = {
+    parts: dict[str, Any] = {
         "branches": state.branches,
         "invocations": state.invocations,
         "outputs": state.outputs,
@@ -171,6 +171,7 @@ async def test_a_fan_out_forgets_its_branches_as_soon_as_it_is_gathered() -> Non
         @on(Left, limit=100)
         async def split(self, left: Left) -> list[Item]:
             nonlocal most
+            assert isinstance(self._attempt.host, Environment)
             most = max(most, len(self._attempt.host.state.branches))
             return [Item(n=left.n)] * 10
 

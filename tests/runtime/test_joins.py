@@ -208,8 +208,9 @@ class Lopsided(Role):
     """Says two Lefts and no Right, unless asked for one."""
 
     @on(Goal)
-    async def speak(self, goal: Goal) -> tuple[Left, Right | None, Left]:
-        return Left(n=1), Right(n=1) if goal.text == "both" else None, Left(n=2)
+    async def speak(self, goal: Goal) -> tuple[Left | Right, ...]:
+        rights = (Right(n=1),) if goal.text == "both" else ()
+        return Left(n=1), *rights, Left(n=2)
 
 
 class Joiner(Role):

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,10 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def handle(self) -> None:
-        try:
+        with suppress(ConnectionError):  # who asked was killed
             super().handle()
-        except ConnectionError:
-            pass  # who asked was killed
 
     def log_message(self, *args: Any) -> None: ...
 

@@ -42,7 +42,7 @@ def team(path: Path, model: Any, *, roles: tuple[Role, ...] = ()) -> Team[Goal, 
 async def test_an_output_to_be_approved_waits_and_is_published_when_a_person_agrees(tmp_path: Path) -> None:
     with ScriptedModel([text("a")]) as model:
         run = await team(tmp_path, model).run("go")
-        assert (run.status, run.success, run.output) == ("waiting", False, None)
+        assert (run.status, run.success, run.outputs) == ("waiting", False, [])
         (pending,) = run.pending
         assert (pending.kind, pending.role, pending.handler, pending.proposed) == ("approval", "writer", "writer.write", (Draft(text="a"),))
         assert len(run.messages) == 1
@@ -331,6 +331,14 @@ async def test_an_action_that_never_began_is_not_taken_for_a_lost_one() -> None:
         assert caught.value.run is not None
         run = await asked.resume(caught.value.run.id)
         assert (run.output, done) == (Final(text="1"), ["it"])
+        spoiled.clear()
+        done.clear()
+        with pytest.raises(Crash):  # 1 start, 2 the failure and the action in one batch, 3 the end
+            await Team(roles[::-1] if order else roles, final=Final, journal=crash_at(3, journal)).run("go", run_id=f"crash{order}")
+        assert done == []
+        if order == 0:  # the failure came first: the action cannot have begun
+            run = await asked.resume("crash0")
+            assert (run.output, done) == (Final(text="1"), ["it"])
 
 
 async def test_a_suspended_handler_sees_its_role_as_it_was_when_it_asked_its_models() -> None:
@@ -352,8 +360,8 @@ async def test_a_suspended_handler_sees_its_role_as_it_was_when_it_asked_its_mod
 
     class Speaker(Role):
         @on(Goal)
-        async def speak(self, goal: Goal) -> tuple[Item, Item]:
-            return Item(n=0), Item(n=1)
+        async def speak(self, goal: Goal) -> tuple[Item, Item, Item]:
+            return Item(n=1), Item(n=0), Item(n=2)
 
     @action(writes=True)
     async def deploy(what: str) -> int:
@@ -364,7 +372,7 @@ async def test_a_suspended_handler_sees_its_role_as_it_was_when_it_asked_its_mod
         run = await asked.run("go")
         run = await asked.resume(run.id, answers={run.pending[0].id: Approve()})
     assert run.output == Final(text="house 1")
-    assert run._state.role_state["busy"] == {"count": "1"}
+    assert run._state.role_state["busy"] == {"count": "2"}
 
 
 async def test_an_action_denied_by_the_policy_raises_and_says_what_it_touches() -> None:

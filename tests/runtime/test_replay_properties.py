@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from types import GenericAlias
+from typing import Any, cast
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metagpt import Goal, InMemoryJournal, Message, Role, Run, Team, on
-from metagpt.errors import DeadlockError, RunError, TeamError
+from metagpt.errors import DeadlockError, NoOutputError, TeamError
 from metagpt.journal.interface import Journal
 from metagpt.runtime.budget import Budget
 from metagpt.runtime.identity import derived_id
@@ -118,7 +119,8 @@ def made(number: int, plan: Plan) -> Role:
     async def hear_two(self: Any, first: Any, second: Any) -> Any:
         return await answered(self, first, second)
 
-    heard: list[Any] = [list[TYPES[index]] if plan.kind == "gather" else TYPES[index] for index in plan.hears]  # type: ignore[misc]
+    types: list[Any] = [TYPES[index] for index in plan.hears]
+    heard: list[Any] = [GenericAlias(list, each) if plan.kind == "gather" else each for each in types]
     said: Any = TYPES[plan.says]
     method = hear_one if len(heard) == 1 else hear_two
     method.__annotations__ = {**dict(zip(("first", "second"), heard, strict=False)), "return": said if plan.items is None else list[said]}
@@ -171,10 +173,8 @@ async def finished(team: Team[Any, Any], *, resume: bool = False) -> Run[Any]:
     """The run, whether it succeeded or not."""
     try:
         return await asyncio.wait_for(team.resume("r") if resume else team.run("go", run_id="r"), 20)
-    except RunError as error:
-        assert isinstance(error, DeadlockError) or type(error).__name__ == "NoOutputError", error
-        assert error.run is not None
-        return error.run
+    except (DeadlockError, NoOutputError) as error:
+        return cast("Run[Any]", error.run)
 
 
 def ticks_of(team: Team[Any, Any]) -> list[Tick]:
@@ -200,7 +200,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "lanes": [(lane.running, [invocation.id for invocation in lane.queue]) for lane in state.lanes],
         "branches": {branch.id: branch.active for branch in state.branches.values()},
         "invocations": {
-            i.id: (i.handler.key, [e.id for e in i.heard], i.phase, i.attempt, i.seen_memories, sorted((i.kept.replies if i.kept else {})))
+            i.id: (i.handler.key, [e.id for e in i.heard], i.phase, i.attempt, i.seen_memories, sorted(i.kept.replies if i.kept else {}))
             for i in state.invocations.values()
         },
     }
@@ -214,6 +214,7 @@ def folded(team: Team[Any, Any], ticks: list[Tick]) -> State:
 
 
 RANDOM_TEAMS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+
 
 @RANDOM_TEAMS
 @given(teams())

@@ -156,7 +156,7 @@ async def test_a_predicate_that_raises_fails_the_run_and_names_its_own_handler()
 
 async def test_a_predicate_on_the_goal_that_raises_leaves_no_run_behind() -> None:
     class Picky(Role):
-        @on(Goal, when=lambda goal: goal.text / 2)
+        @on(Goal, when=lambda goal: int(goal.text) > 0)
         async def divide(self, goal: Goal) -> None: ...
 
     team = Team([Picky()])
@@ -234,7 +234,7 @@ async def test_a_team_without_a_final_message_is_done_when_it_is_quiet() -> None
         async def think(self, goal: Goal) -> None: ...
 
     run = await Team([Quiet()]).run("go")
-    assert (run.status, run.success, run.output) == ("done", True, None)
+    assert (run.status, run.success, run.outputs) == ("done", True, [])
 
 
 def test_two_handlers_of_one_role_for_one_type_need_a_predicate_each() -> None:
@@ -341,5 +341,3 @@ async def test_a_success_predicate_that_raises_fails_the_run() -> None:
     with pytest.raises(HandlerFailedError, match="success") as caught:
         await team.run("go")
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-
-

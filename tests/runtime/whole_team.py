@@ -35,7 +35,7 @@ class Planner(Role):
     async def split(self, plan: Plan) -> list[Item]:
         self.count += 1
         answers = [await self.ask(str, "how many, {{ n }}", n=n) for n in range(2)]
-        return [Item(n=n) for n in range(2 + len(set(answers)) % 2)]
+        return [Item(n=n) for n in range(1 + len(set(answers)))]
 
 
 class Worker(Role):
@@ -101,4 +101,4 @@ async def store(name: str, text: str, context: ActionContext) -> None:
 def whole_team(**keywords: Any) -> Team[Goal, Message]:
     """The team, with keywords of `Team`."""
     roles = [Planner(), Worker(actions=[measure, store]), Critic(), Mender()]
-    return Team(roles, final=Result, **keywords)  # type: ignore[arg-type]
+    return Team(roles, final=Result, **keywords)

@@ -1,4 +1,4 @@
-"""`python -m metagpt.lab.embedded`: corpus, tokenizer, train, evaluate, export."""
+"""`python -m metagpt.lab.embedded`: corpus, tokenizer, train, evaluate, serve, export."""
 
 import argparse
 import random
@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=7)
     evaluate.set_defaults(command=_evaluate)
 
+    serve = commands.add_parser("serve", help="score the model in service: the software team works on the goals")
+    serve.add_argument("--model", default="embedded", help="model reference (default embedded)")
+    serve.add_argument("--out", type=Path, default=DEFAULT_FOLDER / "evaluation", help="folder for served.json and served.md")
+    serve.add_argument("--sets", nargs="+", required=True, help="names of sets, as validation test_outside")
+    serve.add_argument("--count", type=int, default=50, help="goals of each generated set (default 50)")
+    serve.add_argument("--seed", type=int, default=7)
+    serve.set_defaults(command=_serve)
+
     export = commands.add_parser("export", help="write the averaged weights of a checkpoint as a folder to ship")
     export.add_argument("--out", type=Path, default=WEIGHTS, help="folder to write (default: the shipped weights)")
     export.add_argument("--training", type=Path, default=DEFAULT_FOLDER, help="folder of the training (default .training/embedded)")
@@ -117,6 +125,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     sys.stdout.write(evaluate(config))
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from metagpt.lab.embedded.in_service import serve_sets
+
+    sys.stdout.write(serve_sets(options.sets, model=options.model, out=options.out, count=options.count, seed=options.seed))
     return 0
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from metagpt.lab.embedded.loading import load_source
 from metagpt.lab.embedded.primitive import Primitive
 
 __all__ = ["MODULES", "Step", "accepts", "load_primitives", "random_step"]
@@ -118,11 +119,9 @@ def identifier(text: str) -> str:
 def _compiled(step: Step) -> Callable[[Any], Any]:
     # Only the project's own primitives are run here, never anything a model wrote.
     primitive = step.primitive
-    scope: dict[str, Any] = {}
     source = "\n".join(primitive.imports) + "\n" + step.helper
     source += f"\ndef _step(x):\n    return {step.expression.replace('{x}', 'x')}\n"
-    exec(compile(source, f"<{primitive.id}>", "exec"), scope)  # noqa: S102
-    compiled: Callable[[Any], Any] = scope["_step"]
+    compiled: Callable[[Any], Any] = load_source(primitive.id, source)._step
     return compiled
 
 

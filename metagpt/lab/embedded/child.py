@@ -1,10 +1,12 @@
-"""What runs candidate programs: started by `runner` as a process of its own, limited, spoken to in JSON.
+"""What runs candidate programs: started by `runner` in the sandbox, spoken to in JSON.
 
 It imports nothing of this project, since it runs with `python -I`.
 """
 
 import contextlib
 import copy
+import importlib.abc
+import importlib.util
 import io
 import json
 import resource
@@ -16,12 +18,21 @@ def _late(*_: object) -> None:
     raise TimeoutError("too slow")
 
 
+class _Source(importlib.abc.InspectLoader):
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def get_source(self, _: str) -> str:
+        return self._source
+
+
 def _outcomes(code: str, inputs: list[object]) -> list[dict[str, object]]:
-    scope: dict[str, object] = {"__name__": "program"}
     try:
-        exec(compile(code, "<program>", "exec"), scope)  # noqa: S102  this process exists to do this, behind its limits
+        spec = importlib.util.spec_from_loader("program", _Source(code))
+        module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
         name = [line[4 : line.index("(")] for line in code.split("\n") if line.startswith("def ")][-1]
-        function = scope[name]
+        function = getattr(module, name)
     except Exception as error:  # noqa: BLE001  any error of a program is an outcome
         return [{"error": type(error).__name__, "text": str(error)[:200]}] * len(inputs)
     return [_outcome(function, value) for value in inputs]

@@ -8,6 +8,7 @@ from typing import Any
 
 from metagpt.lab.embedded.catalogue import accepts, load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain
+from metagpt.lab.embedded.loading import load_source
 
 __all__ = ["broken_program"]
 
@@ -119,9 +120,7 @@ def _other_step(chain: Chain, name: str, argument: str, rng: random.Random) -> s
 
 
 def _outcome(code: str, function: str, value: Any) -> tuple[Any] | str:
-    scope: dict[str, Any] = {}
-    try:
-        exec(compile(code, "<broken>", "exec"), scope)  # noqa: S102  a variation of the project's own code, not a model's
-        return (scope[function](copy.deepcopy(value)),)
+    try:  # a variation of the project's own code, not a model's
+        return (getattr(load_source("broken", code), function)(copy.deepcopy(value)),)
     except Exception as error:  # noqa: BLE001  the failure is what is wanted
         return f"raised {type(error).__name__}: {str(error)[:80]}"

@@ -1,14 +1,14 @@
-"""Run candidate programs for evaluation, in a process of their own with limits of time and memory.
+"""Run many candidate programs at once for evaluation: in the sandbox, in one process of it."""
 
-A reference for scoring; in service the team's sandbox runs programs.
-"""
-
+import asyncio
 import json
-import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from metagpt.actions.sandbox import Limits, open_sandbox
 
 __all__ = ["run_programs"]
 
@@ -21,13 +21,20 @@ def run_programs(programs: Sequence[tuple[str, Sequence[Any]]], *, seconds: floa
     Args:
         programs: Each defines functions; the last one defined is called with each input.
         seconds: Time limit of each program over all its inputs.
+
+    Raises:
+        SandboxError: no sandbox isolates on this machine.
     """
     task = json.dumps({"seconds": seconds, "programs": [[code, list(inputs)] for code, inputs in programs]})
-    command = [sys.executable, "-I", str(_CHILD)]
+    allowed = 10 + seconds * len(programs)
+    limits = Limits(cpu_s=int(allowed), wall_s=2 * allowed, output_bytes=256 * 1024 * 1024)
+    with tempfile.TemporaryDirectory(prefix="metagpt-programs-") as folder:
+        (Path(folder) / _CHILD.name).write_bytes(_CHILD.read_bytes())
+        command = [sys.executable, "-I", _CHILD.name]
+        done = asyncio.run(open_sandbox().run(command, workspace=Path(folder), stdin=task.encode(), limits=limits))
     try:
-        done = subprocess.run(command, input=task, capture_output=True, text=True, timeout=10 + seconds * len(programs), check=False)
         answers: list[list[dict[str, Any]]] = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, json.JSONDecodeError):
+    except ValueError:
         if len(programs) == 1:
             return [[{"error": "Crash", "text": ""}] * len(programs[0][1])]
         return [run_programs([program], seconds=seconds)[0] for program in programs]  # one of them took the process down

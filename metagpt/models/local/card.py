@@ -103,7 +103,9 @@ def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         calls = dict.fromkeys(calls, [])
     keys_of = calls.items() if isinstance(calls, dict) else [(None, None)]
     if not all(isinstance(call, str) and isinstance(keys, list) and all(isinstance(key, str) for key in keys) for call, keys in keys_of):
-        raise ConfigError(f"{readme}: calls: {calls!r}; expected call names, each with the list of context keys it reads. Correct the card.")
+        raise ConfigError(
+            f"{readme}: calls: {calls!r}; expected call names, each with the list of context keys it reads. Correct the card."
+        )
     return {call: tuple(keys) for call, keys in calls.items()}
 
 

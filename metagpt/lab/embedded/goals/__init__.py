@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
 
+__all__ = ["WrittenGoal", "load_goals"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenGoal:
