@@ -10,7 +10,7 @@ from benchmarks.environments import PEERS, Environment, environment_of, own_envi
 from benchmarks.report import Conditions, peers_of, row_table, summary_table, write_results
 from benchmarks.runner import ROWS, load_row, measure_row
 
-OWN = ("floor", "whole", "metagpt")
+OWN = ("floor", "streamed", "metagpt")
 
 
 def main() -> None:

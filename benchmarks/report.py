@@ -127,5 +127,5 @@ def peers_of(environments: Mapping[str, Environment]) -> Mapping[str, Path]:
     """The interpreter of every contender that has one."""
     own = environments["metagpt"].python
     assert own is not None
-    pythons = {"floor": own, "whole": own, "metagpt": own}
+    pythons = {"floor": own, "streamed": own, "metagpt": own}
     return pythons | {name: each.python for name, each in environments.items() if name in PEERS and each.python is not None}

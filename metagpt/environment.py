@@ -185,25 +185,31 @@ class Environment:
         if self._broken is not None:
             raise self._broken
         batch, self._inbox = self._inbox, []
-        for tick, done in await self._record(batch):
+        batch, written = self._append(batch)
+        if written is not None:
+            await _finished(written)
+        for tick, done in batch:
             for command in self._decide(tick):
                 if self._end is None:
                     self._perform(command)
             if done is not None and not done.done() and not isinstance(tick, CallRequested):  # that one waits for its grant
                 done.set_result(None)
 
-    async def _record(self, batch: _Batch, status: str | None = None) -> _Batch:
-        """Journal the batch in one transaction; what JSON cannot hold goes back to who made it, and the rest is returned."""
+    def _append(self, batch: _Batch, status: str | None = None) -> tuple[_Batch, Awaitable[None] | None]:
+        """Journal the batch in one transaction; what JSON cannot hold goes back to who made it.
+
+        Returns:
+            The rest, and what to wait for before it counts.
+        """
         while batch:
+            ticks = [tick for tick, _ in batch]
             try:
-                await self._write([tick for tick, _ in batch], status)
+                return batch, self._log.append(ticks, time=ticks[-1].time, status=status, memories=self._memories_in(ticks))
             except UnrecordableError as error:
                 (refused,) = [each for each in batch if each[0] is error.tick]
                 batch = [each for each in batch if each is not refused]
                 self._refuse(*refused, error)
-            else:
-                break
-        return batch
+        return batch, None
 
     def _refuse(self, tick: Tick, done: asyncio.Future[int | None] | None, error: UnrecordableError) -> None:
         if done is not None and not done.done():
@@ -213,16 +219,13 @@ class Environment:
         elif done is None:
             raise JournalError(str(error)) from error
 
-    async def _write(self, ticks: Sequence[Tick], status: str | None = None) -> None:
-        memories = [
+    def _memories_in(self, ticks: Sequence[Tick]) -> list[tuple[str, str]]:
+        return [
             (self.state.invocations[tick.invocation].handler.role, memory)
             for tick in ticks
             if isinstance(tick, HandlerEnded) and tick.memories
             for memory in tick.memories
         ]
-        written = self._log.append(ticks, time=ticks[-1].time, status=status, memories=memories)
-        if written is not None:
-            await _finished(written)
 
     def _decide(self, tick: Tick) -> list[Command]:
         if isinstance(tick, HandlerEnded) and tick.memories:
@@ -448,7 +451,10 @@ class Environment:
         folder = str(self.workspace.path) if self.workspace.exists else None
         batch = [each for each in self._inbox if not isinstance(each[0], CallRequested | ActionStarted)]
         ended = RunEnded(self.clock.now(), status, success, error, folder)
-        for tick, _ in await self._record([*batch, (ended, None)], status):
+        batch, written = self._append([*batch, (ended, None)], status)
+        if written is not None:
+            await _finished(written)
+        for tick, _ in batch:
             self._decide(tick)
         self._is_concluded = True
         if error is not None:

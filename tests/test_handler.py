@@ -94,7 +94,8 @@ def test_a_join_may_have_alternatives_in_a_slot_and_keep_one_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [list[A], Sequence[A], Iterable[A], list, list[Message], list[A] | None, Any, Optional[list[A]], typing.List[A]]
+    "form",
+    [list[A], Sequence[A], Iterable[A], list, list[Message], list[A] | None, Any, Optional[list[A]], typing.List[A]],  # noqa: UP006, UP045 - old spellings are what is tested
 )  # noqa: UP006, UP045
 def test_a_gather_takes_a_list_or_what_is_wider(form: Any) -> None:
     spec = make(list[A], annotations={"items": form, "return": B})

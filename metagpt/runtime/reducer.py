@@ -117,13 +117,15 @@ def _run_started(state: State, tick: RunStarted, commands: list[Command]) -> Non
     publish(state, tick.goal, None, commands)
 
 
-def _take_up(state: State, invocation: Invocation) -> None:
-    """What the journal says ran did run, even if the team of today would have let it wait longer."""
-    if invocation.phase == "queued":
+def _take_in_hand(state: State, invocation: Invocation) -> None:
+    """An attempt is over, or waits for a person: it did run, and nobody waits for its calls any more."""
+    if invocation.phase == "queued":  # a narrower team than the one that wrote the journal would have let it wait longer
         lane = state.lanes[state.wiring.lanes[invocation.handler.key]]
         lane.queue.remove(invocation)
         lane.running += 1
         begin_attempt(state, invocation, [])
+    if state.ledger.open:
+        state.ledger.settle_open(invocation.id)
 
 
 def _end_invocation(state: State, invocation: Invocation, commands: list[Command]) -> None:
@@ -135,8 +137,7 @@ def _end_invocation(state: State, invocation: Invocation, commands: list[Command
 
 def _handler_ended(state: State, tick: HandlerEnded, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
-    _take_up(state, invocation)
-    state.ledger.settle_open(invocation.id)
+    _take_in_hand(state, invocation)
     role = invocation.handler.role
     if tick.state:
         state.role_state[role] = {**state.role_state.get(role, {}), **tick.state}  # a new one: attempts hold on to the old one
@@ -154,8 +155,7 @@ def _handler_ended(state: State, tick: HandlerEnded, commands: list[Command]) ->
 
 def _handler_failed(state: State, tick: HandlerFailed, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
-    _take_up(state, invocation)
-    state.ledger.settle_open(invocation.id)
+    _take_in_hand(state, invocation)
     invocation.failures += 1
     if tick.by_call:
         for call in tick.spoiled:
@@ -200,8 +200,7 @@ def _when_decided(state: State, tick: WhenDecided, commands: list[Command]) -> N
 
 def _output_proposed(state: State, tick: OutputProposed, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
-    _take_up(state, invocation)
-    state.ledger.settle_open(invocation.id)
+    _take_in_hand(state, invocation)
     invocation.phase, invocation.proposal = "approving", tick
     handler = invocation.handler
     pending = Pending(
@@ -218,8 +217,7 @@ def _output_proposed(state: State, tick: OutputProposed, commands: list[Command]
 
 def _suspended(state: State, tick: HandlerSuspended, commands: list[Command]) -> None:
     invocation = _of(state, tick.invocation)
-    _take_up(state, invocation)
-    state.ledger.settle_open(invocation.id)
+    _take_in_hand(state, invocation)
     invocation.phase = "suspended"
     _wait_for_person(state, invocation, tick.pending, commands)
 

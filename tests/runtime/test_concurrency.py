@@ -265,3 +265,16 @@ async def test_a_crash_among_concurrent_handlers_that_remember_buys_nothing_agai
         if width == 1:
             assert content(run) == content(uncut)
     assert at > 20
+
+
+@pytest.mark.parametrize("at", range(2, 15, 2))
+@pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4), (3, 2)])
+async def test_a_run_may_be_resumed_by_a_team_of_another_width(at: int, before: int, after: int) -> None:
+    model = FunctionModel(lambda request: str(len(request.chat[-1].text)))
+    journal = InMemoryJournal()
+    with pytest.raises(Crash):
+        await Team([Split(), remembering(before)], final=Summary, model=model, journal=crash_at(at, journal)).run("go", run_id="r")
+    team = Team([Split(), remembering(after)], final=Summary, model=model, journal=journal)
+    run = await asyncio.wait_for(team.resume("r"), 10)
+    assert len(run.output.parts) == 5
+    assert all(lane.running == 0 and not lane.queue for lane in run._state.lanes)

@@ -35,7 +35,8 @@ class Card:
 def read_card(folder: Path) -> Card:
     """The card of a model folder; a folder without README.md is a general chat model.
 
-    The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the context keys each reads), `candidates`, `temperature`, `top_p` and `max_tokens`;
+    The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the
+    context keys each reads), `candidates`, `temperature`, `top_p` and `max_tokens`;
     what it leaves open is taken from generation_config.json.
 
     Raises:
@@ -100,7 +101,7 @@ def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The calls with the context keys each reads; a plain list of calls names none."""
     calls = said.get("calls") or {}
     if isinstance(calls, list):
-        calls = dict.fromkeys(calls, [])
+        calls = {call: [] for call in calls}
     keys_of = calls.items() if isinstance(calls, dict) else [(None, None)]
     if not all(isinstance(call, str) and isinstance(keys, list) and all(isinstance(key, str) for key in keys) for call, keys in keys_of):
         raise ConfigError(
