@@ -17,8 +17,11 @@ from metagpt.roles.software.signatures import Signature, read_signature
 
 __all__ = ["AGREEMENT", "AGREEMENT_WITH_EXAMPLES", "Trial", "Verdict", "expected_cases", "judge_trials", "signature_of", "trial_inputs"]
 
-AGREEMENT = 0.6
-"""Share of a model's samples that must behave alike for a program to pass without an example of the goal."""
+AGREEMENT = 0.9
+"""Share of a model's samples that must behave alike for a program to pass without an example of the goal.
+
+Set on the validation goals: from 0.6 to 0.9 the wrong programs called passed fell from 10 to 1 of 60, the right ones from 12 to 8.
+"""
 
 AGREEMENT_WITH_EXAMPLES = 0.2
 """The same when the program passes every example that the goal gives."""
@@ -138,9 +141,12 @@ def _wrong_cases(requirements: Requirements, trial: Trial, cases: Sequence[Examp
 
 
 def _broken_properties(requirements: Requirements, trial: Trial, checks: Checks) -> list[str]:
-    """The properties, written for the likeliest reading and one argument, that some result does not have."""
+    """The properties, written for one argument, that some result does not have.
+
+    Those of a sampled model do not count: on the validation goals they ruled out right programs as often as wrong ones.
+    """
     signature = signature_of(requirements, trial.program.reading)
-    if trial.program.reading != 0 or signature is None or len(signature.parameters) != 1:
+    if requirements.is_sampled or signature is None or len(signature.parameters) != 1:
         return []
     results = [(value, outcome.value) for value, outcome in zip(trial.inputs, trial.outcomes, strict=True) if not outcome.error]
     broken = [(name, *pair) for name in checks.properties if (pair := next((p for p in results if not holds(name, *p)), None))]

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from metagpt.journal.sqlite import SqliteJournal as Journal
 from metagpt.models.interface import ModelRequest
 from metagpt.testing import FunctionModel
 from tests.runtime.messages import content
-from tests.runtime.whole_team import whole_team
+from tests.runtime.whole_team import answer, whole_team
 
 
 def model_at(url: str) -> FunctionModel:
@@ -34,9 +35,9 @@ def model_at(url: str) -> FunctionModel:
         body = question(request.call, [[turn.role, turn.text] for turn in request.chat]).encode()
         reader, writer = await asyncio.open_connection(at.hostname, at.port)
         writer.write(f"POST {at.path} HTTP/1.0\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
-        answer = await reader.read()
+        said = await reader.read()
         writer.close()
-        return answer.partition(b"\r\n\r\n")[2].decode()
+        return said.partition(b"\r\n\r\n")[2].decode()
 
     return FunctionModel(ask)
 
@@ -74,17 +75,22 @@ def work(order: dict[str, Any]) -> None:
     except JournalError as error:
         outcome: dict[str, Any] = {"refused": str(error)}
     else:
-        files = {name: run_file(folder, name) for name in sorted(os.listdir(folder / "work"))}
+        files = {path.name: path.read_text() for path in sorted((folder / "work").glob("[!.]*"))}  # a kill may leave `.….tmp`
         outcome = {"status": run.status, "content": content(run), "output": str(run.output), "files": files}
     (folder / "outcome.json").write_text(json.dumps(outcome))
 
 
-def run_file(folder: Path, name: str) -> str:
-    return (folder / "work" / name).read_text()
+def warm_up() -> None:
+    """One run here, so that what is made at the first use is not made anew in every process."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = SqliteJournal(Path(folder) / "journal.db")
+        asyncio.run(whole_team(model=FunctionModel(answer), journal=journal, workspace=folder).run("go"))
+        journal.close()
 
 
 def serve() -> None:
     """Carry out orders until the input ends."""
+    warm_up()
     for line in sys.stdin:
         order = json.loads(line)
         began = time.perf_counter()

@@ -270,7 +270,12 @@ async def test_a_crash_among_concurrent_handlers_that_remember_buys_nothing_agai
 @pytest.mark.parametrize("at", range(2, 15, 2))
 @pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4), (3, 2)])
 async def test_a_run_may_be_resumed_by_a_team_of_another_width(at: int, before: int, after: int) -> None:
-    model = FunctionModel(lambda request: str(len(request.chat[-1].text)))
+    async def answer(request: ModelRequest) -> str:
+        for _ in range(60 - 12 * int(request.chat[-1].text.split()[1])):  # the later item is the faster one
+            await asyncio.sleep(0)
+        return "x"
+
+    model = FunctionModel(answer)
     journal = InMemoryJournal()
     with pytest.raises(Crash):
         await Team([Split(), remembering(before)], final=Summary, model=model, journal=crash_at(at, journal)).run("go", run_id="r")

@@ -7,6 +7,7 @@ from typing import Any
 
 from metagpt.models.interface import ModelOptions, ModelProfile, ModelRequest, Price
 from metagpt.roles.software import Checks, Specification
+from metagpt.roles.software.messages import Probes
 from metagpt.testing import FunctionModel, data
 
 GOAL = 'Write a function that counts the vowels in a text; "Hello" has 2.'
@@ -54,7 +55,7 @@ def sampled_model(specifications: list[Specification], **changed: Any) -> Functi
         defaults=ModelOptions(n=len(specifications), temperature=0.7),
         price=Price(input=0, output=0),
     )
-    answers = {"product_manager.specify": data(*specifications), "evaluator.write_tests": Checks(inputs=["sky", "OOO", "queue"])}
+    answers = {"product_manager.specify": data(*specifications), "evaluator.write_tests": Probes(inputs=["sky", "OOO", "queue"])}
     return FunctionModel(answering(_changed(answers, changed)), profile=profile)
 
 

@@ -33,11 +33,11 @@ class Behaviour:
 class Thresholds:
     """When evidence is enough; set on validation goals."""
 
-    agreement: float = 0.5
+    agreement: float = 0.9
     """Share of all samples that must behave alike where the goal states no example."""
     agreement_with_examples: float = 0.1
     """The same where a program gets every example right; low, since the examples are the stronger evidence."""
-    outside: float = 0.5
+    outside: float = 0.25
     """Share of samples saying out of scope from which the goal is declined."""
 
 
