@@ -36,7 +36,7 @@ CHECKS = (
     Check(name="format", command=("ruff", "format", "--check", "--output-format", "concise", ".")),
     Check(name="lint", command=("ruff", "check", "--output-format", "concise", ".")),
     Check(name="types (mypy)", command=("mypy", "--strict", "metagpt", "examples"), is_slow=True),
-    Check(name="types (pyright)", command=("pyright",), is_slow=True),
+    Check(name="types (pyright)", command=("pyright", "--pythonpath", sys.executable), is_slow=True),
     Check(name="layers", command=("lint-imports", "--no-cache")),
 )
 

@@ -32,8 +32,8 @@ class LiveDisplay:
         self._live: Live | None = None
 
     def __enter__(self) -> LiveDisplay:
-        self._live = Live(console=self._console, get_renderable=self.picture, refresh_per_second=4, transient=True)
-        self._live.start()
+        live = self._live = Live(console=self._console, get_renderable=self.picture, refresh_per_second=4, transient=True)
+        live.start()
         return self
 
     def __exit__(self, *_: object) -> None:

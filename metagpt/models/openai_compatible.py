@@ -194,7 +194,7 @@ def _check_url(reference: str, base_url: str) -> None:
         parts = urlsplit(base_url)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        is_usable = False
+        parts, is_usable = urlsplit(""), False
     if not is_usable:
         raise ConfigError(f"{reference}: base URL {base_url!r}; expected http://HOST[:PORT]/v1 or https://. Mend it.")
     if parts.username or parts.password or parts.query or parts.fragment:

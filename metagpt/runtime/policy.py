@@ -40,4 +40,4 @@ class Policy:
             return self.actions[action]
         rules = self.roles.get(role, self.rules)
         found: list[Rule] = [getattr(rules, name) for name in permissions.names]
-        return max(found, key=_STRICTNESS.__getitem__, default="allow")
+        return max(found, key=_STRICTNESS.__getitem__) if found else "allow"

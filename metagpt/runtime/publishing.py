@@ -103,7 +103,7 @@ def _invocation(state: State, handler: Handler, heard: tuple[Envelope, ...], bra
         heard,
         branch.id,
         _counted(handler, counts),
-        max(envelope.time for envelope in heard) if len(heard) > 1 else heard[0].time,
+        max(envelope.time for envelope in heard),
     )
 
 

@@ -1,6 +1,6 @@
 """Choosing among candidate programs, by hand-made cases."""
 
-from metagpt.lab.embedded.choose import Behaviour, Choice, Thresholds, choose, groups, outcome_key, same_value
+from metagpt.lab.embedded.choose import Behaviour, Choice, Thresholds, choose, groups, outcome_key, same_value, stated_examples
 
 THRESHOLDS = Thresholds(agreement=0.6, agreement_with_examples=0.25, outside=0.5)
 
@@ -73,3 +73,9 @@ def test_tuples_count_as_lists_and_truth_is_no_number() -> None:
     assert same_value({"a": [1.0]}, {"a": (1,)})
     assert not same_value({"a": 1}, {"b": 1})
     assert outcome_key((1, 2)) == outcome_key([1, 2]) != outcome_key([1, True])
+
+
+def test_only_examples_whose_both_sides_stand_in_the_goal_are_stated() -> None:
+    goal = "Double them, e.g. [1,2] -> [2, 4]"
+    copied = [[([1, 2], [2, 4])], [([1, 2], [2, 5])], [([1, 2], [1, 2])], []]
+    assert stated_examples(goal, copied) == (([1, 2], [2, 4]),)

@@ -77,7 +77,8 @@ def check_accounts(ledger: Ledger, server: FaultServer) -> None:
     assert len(ledger.requested) == ledger.num_ended + ledger.failed.total()
     sent = [seen for seen in server.requests if seen.outcome != "refused"]  # a form of request that is refused is sent again in another
     never_sent = len(ledger.requested) - len(sent)
-    assert 0 <= never_sent <= ledger.failed["CancelledError"]  # a sibling's failure ended the run just before
+    cut_short = ledger.failed["CancelledError"] + ledger.failed["ModelTimeoutError"]  # a sibling failed, or time was up, just before
+    assert 0 <= never_sent <= cut_short
 
 
 def check_end(run: Run[Any], ledger: Ledger, folder: Path) -> None:

@@ -80,7 +80,7 @@ def _lock(linux: _Linux, options: Options, settings: dict[str, str]) -> None:
 
 def _limit(name: str, soft: str, hard: str) -> None:
     number = getattr(resource, "RLIMIT_" + name, None)
-    if number is None or (sys.platform != "linux" and name in {"AS", "NPROC"}):  # elsewhere they mean something else
+    if resource is None or number is None or (sys.platform != "linux" and name in {"AS", "NPROC"}):  # elsewhere they mean something else
         return
     _, ceiling = resource.getrlimit(number)
     highest = int(hard) if ceiling == resource.RLIM_INFINITY else min(int(hard), ceiling)

@@ -49,7 +49,9 @@ distinct one, run them, and let examples or agreement decide (`metagpt/lab/embed
 Made by a grammar, without end and without any text from elsewhere: chains of primitives, checked by running them so that every step
 matters; wordings put into sentence frames, turned round, mixed, with examples whose values come from running reference code, names asked
 for, small talk, slips of the keyboard. About 69 % of the tokens are goal -> spec (goals out of scope among them), 22 % spec -> code,
-6 % repair, 3 % tests (78, 14, 5 and 3 % in the first 500 steps). A tenth each of the wordings, the frames and the compositions is never trained on and scored apart. The goals
+6 % repair, 3 % tests (78, 14, 5 and 3 % in the first 500 steps). A tenth each of the wordings, the frames and the compositions is
+never trained on and scored apart.
+The goals
 written by hand were fixed before training; validation goals served to set thresholds, test goals served for nothing.
 
 ## Recipe
@@ -57,6 +59,8 @@ written by hand were fixed before training; validation goals served to set thres
 {steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
 matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
 Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
+These weights were restarted from checkpoints at steps 100, 500 and 1,100: wordings and program text were corrected at the first two, and
+the planned tokens were cut from 24 to 16 to 12.6 million as the time ran out, so the same command gives a similar model, not this one.
 
 ![Losses](losses.png)
 
@@ -70,6 +74,9 @@ brackets 95 % Wilson intervals.
 
 ## Limits
 
+Trained on few tokens; the loss was still falling fast when it was stopped. The commonest error is a step left out ("keep the even numbers
+and return their sum" becomes the even numbers), and all samples may agree on it. Examples are often miscopied out of the goal. The bounds
+on agreement were set on the validation goals so that few wrong programs are called passed, at the price of many right ones not verified.
 Wordings far from those of the grammar, more than three steps, functions of several arguments, values spread over several sentences, and
 anything that needs knowledge of the world. A confident wrong program happens: see the column "wrong, passed". English only.
 """

@@ -22,7 +22,7 @@ class _Source(importlib.abc.InspectLoader):
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def get_source(self, _: str) -> str:
+    def get_source(self, fullname: str) -> str:
         return self._source
 
 

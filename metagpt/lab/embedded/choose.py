@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Behaviour", "Choice", "Thresholds", "choose", "groups", "outcome_key", "same_value"]
+__all__ = ["Behaviour", "Choice", "Thresholds", "choose", "groups", "outcome_key", "same_value", "stated_examples"]
 
 Verdict = Literal["passed", "not verified", "out of scope"]
 
@@ -94,6 +94,31 @@ def groups(behaviours: Sequence[Behaviour]) -> list[list[Behaviour]]:
     for behaviour in behaviours:
         found.setdefault(behaviour.outcomes, []).append(behaviour)
     return sorted(found.values(), key=lambda group: -sum(behaviour.samples for behaviour in group))
+
+
+def stated_examples(goal: str, copied: Sequence[Sequence[tuple[Any, Any]]]) -> tuple[tuple[Any, Any], ...]:
+    """The examples a goal really states: of those the candidates copied, the pairs both of whose sides stand in it.
+
+    Args:
+        goal: The goal's text.
+        copied: For each candidate the (argument, result) pairs it copied; small models miscopy now and then.
+    """
+    text = _bare(goal)
+    found: dict[str, tuple[Any, Any]] = {}
+    for argument, result in (pair for pairs in copied for pair in pairs):
+        if all(_bare(str(value)) in text for value in (argument, result)) and not _same_place(argument, result, text):
+            found.setdefault(outcome_key([argument, result]), (argument, result))
+    return tuple(found.values())
+
+
+def _bare(text: str) -> str:
+    """Without spaces, quotes and capitals, so that notations do not matter."""
+    return "".join(letter for letter in text.lower() if not letter.isspace() and letter not in "'\"`")
+
+
+def _same_place(argument: Any, result: Any, text: str) -> bool:
+    """Whether only one occurrence stands for both sides, as when an argument is copied twice."""
+    return _bare(str(argument)) == _bare(str(result)) and text.count(_bare(str(argument))) < 2
 
 
 def _always_fails(behaviour: Behaviour) -> bool:

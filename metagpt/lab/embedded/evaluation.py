@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metagpt.lab.embedded.chain import Chain, chain_inputs, random_chain
-from metagpt.lab.embedded.choose import Behaviour, Choice, Thresholds, choose, outcome_key, same_value
+from metagpt.lab.embedded.choose import Behaviour, Choice, Thresholds, choose, outcome_key, same_value, stated_examples
 from metagpt.lab.embedded.corpus import LENGTHS, ask, is_plain, training_chain
 from metagpt.lab.embedded.goals import load_goals
 from metagpt.lab.embedded.holdout import is_held_composition
@@ -168,7 +168,7 @@ def _trial(model: SmallModel, goal: Goal, specs: Sequence[Spec | None]) -> Trial
     counts: dict[tuple[str, str], int] = {}
     for spec, code in zip(inside, model.programs(inside), strict=True):
         counts[code, spec.takes] = counts.get((code, spec.takes), 0) + 1
-    examples = _stated(inside)
+    examples = stated_examples(goal.text, [spec.examples for spec in inside])
     tasks = [(code, [*_inputs(takes, goal.text), *(a for a, _ in examples), *(a for a, _ in goal.tests)]) for code, takes in counts]
     outcomes = run_programs(tasks) if tasks else []
     behaviours, correct = [], []
@@ -184,15 +184,6 @@ def _trial(model: SmallModel, goal: Goal, specs: Sequence[Spec | None]) -> Trial
     greedy_correct = any(right for (code, _), right in zip(counts, correct, strict=True) if code == greedy_code)
     outside = sum(spec is not None and not spec.in_scope for spec in specs)
     return Trial(goal, tuple(behaviours), tuple(correct), len(specs), outside, len(examples), greedy_correct, 0.0)
-
-
-def _stated(specs: Sequence[Spec]) -> tuple[tuple[Any, Any], ...]:
-    """The examples most specs copied out of the goal."""
-    texts = [json.dumps(spec.examples) for spec in specs]
-    if not texts:
-        return ()
-    best = max(dict.fromkeys(texts), key=texts.count)
-    return tuple((argument, result) for argument, result in json.loads(best))
 
 
 def _is(outcome: Mapping[str, Any], expected: Any) -> bool:

@@ -27,10 +27,15 @@ def new_model(
         max_position_embeddings=1024,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=_single_id(tokenizer.eos_token_id),
+        pad_token_id=_single_id(tokenizer.pad_token_id),
     )
     return LlamaForCausalLM(config)
+
+
+def _single_id(token_id: object) -> int:
+    assert isinstance(token_id, int), "our tokenizer has one token of each kind"
+    return token_id
 
 
 def packed_loss(model: Any, batch: PackedBatch) -> Tensor:

@@ -64,7 +64,9 @@ def encode(example: Example, tokenizer: PreTrainedTokenizerBase) -> tuple[list[i
     """Token ids of the prompt, and of the answer with the mark of its end."""
     prompt: list[int] = tokenizer(example.prompt, add_special_tokens=False)["input_ids"]
     answer: list[int] = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
-    return prompt, [*answer, int(tokenizer.eos_token_id)]
+    end = tokenizer.eos_token_id
+    assert isinstance(end, int), "our tokenizer has one end token"
+    return prompt, [*answer, end]
 
 
 def _stacked(filled: Sequence[Sequence[tuple[list[int], list[int]]]], length: int) -> PackedBatch:

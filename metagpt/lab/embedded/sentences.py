@@ -101,7 +101,11 @@ class Speaker:
     def _clause(self, step: Step, pronoun: str, *, last: bool) -> str:
         """An imperative for one step on a value already named."""
         if self.rng.random() < (0.25 if last else 0.12):
-            return f"{self.rng.choice(frames.RETURNS)} {_of(self.wording(step, 'np'), pronoun)}"
+            wording = self.wording(step, "np")
+            if wording.startswith("the ") and wording.endswith(" of {x}") and self.rng.random() < 0.5:
+                owner = "their" if step.primitive.takes.startswith("list") else "its"
+                return f"{self.rng.choice(frames.RETURNS)} {owner} {wording[4:-7]}"  # the sum of them: their sum
+            return f"{self.rng.choice(frames.RETURNS)} {_of(wording, pronoun)}"
         return self.wording(step, "do")
 
     def _clauses(self, steps: Sequence[Step]) -> list[str]:

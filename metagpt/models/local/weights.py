@@ -92,6 +92,9 @@ class Weights:
         )
 
 
+_SMALL_BYTES = 100 * 1024 * 1024
+
+
 def load_weights(source: Source) -> Weights:
     """Read model and tokenizer; a hub id is downloaded into transformers' cache first.
 
@@ -102,6 +105,8 @@ def load_weights(source: Source) -> Weights:
     if is_folder_reference(source.path):
         check_folder(owner, Path(source.path))
     transformers = importlib.import_module("transformers")
+    if _is_small(source.path):  # read in a moment: a bar would only flicker
+        transformers.logging.disable_progress_bar()
     tokenizer = transformers.AutoTokenizer.from_pretrained(source.path)
     model, report = transformers.AutoModelForCausalLM.from_pretrained(
         source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True
@@ -112,6 +117,10 @@ def load_weights(source: Source) -> Weights:
         _bound_threads(model.num_parameters())
     with torch.inference_mode():
         return Weights(source, model, tokenizer)
+
+
+def _is_small(path: str) -> bool:
+    return is_folder_reference(path) and sum(file.stat().st_size for file in Path(path).glob("*.safetensors")) < _SMALL_BYTES
 
 
 def _check_complete(owner: str, model: Any, report: Any) -> None:  # Any: as above
