@@ -101,7 +101,7 @@ def _preamble(conditions: Conditions) -> str:
         " depends on what else the machine does.",
         f"Medians of {conditions.rounds} rounds; in a round every contender runs once, in a process of its own, after a warm-up.",
         "",
-        f"- Machine: {_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} {platform.machine()},"
+        f"- Machine: {_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]} {platform.machine()},"
         f" load {conditions.load_before:.1f} before the run.",
         f"- Python {platform.python_version()}.",
         *(f"- {name}: {_state(each)}." for name, each in conditions.environments.items()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import logging
 import random
@@ -136,7 +135,8 @@ class Role(Generic[Deps]):
     def for_attempt(self, execution: Execution) -> Self:
         """A copy of the role for one attempt of one handler."""
         template = self.template
-        attempt = copy.copy(self)
+        attempt = object.__new__(type(self))  # what copy.copy would do, at a tenth of its cost: this is done for every message
+        attempt.__dict__.update(self.__dict__)
         attempt._execution, attempt._copy_of = execution, self
         if self._state_to_copy:
             fresh_state(attempt, self._state_to_copy, template)

@@ -1,10 +1,10 @@
 """Properties of results that can be checked from an argument and its result alone."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["PROPERTIES", "holding_properties", "holds"]
+__all__ = ["PROPERTIES", "holds"]
 
 
 def _sized(value: Any) -> bool:
@@ -69,30 +69,7 @@ PROPERTIES: dict[str, Callable[[Any, Any], bool]] = {
 }
 """Name -> whether it holds of (argument, result); a property not applicable to a result does not hold of it."""
 
-_DECLARED: dict[str, tuple[str, ...]] = {
-    "ascending": ("sort", "ascending", "alphabet", "order"),
-    "descending": ("sort", "descending", "largest", "reverse", "order"),
-    "no duplicates": ("duplicate", "unique", "distinct", "different", "once"),
-    "non-negative": ("count", "length", "number of", "absolute", "square", "how many", "sum of the digits", "distance"),
-    "only lower case": ("lower",),
-    "only upper case": ("upper", "capital"),
-    "no spaces": ("space", "word", "split", "letter"),
-    "subset of the input": ("keep", "drop", "remove", "first", "last", "filter", "every", "sort", "reverse", "only"),
-    "permutation of the input": ("sort", "reverse", "order", "rotate", "shuffle", "swap", "move"),
-    "member of the input": ("largest", "smallest", "longest", "shortest", "first", "last", "most", "max", "min", "median", "key", "middle"),
-    "at most the length": ("count", "how many", "number of", "length"),
-}
-"""A property is stated only where a step's wording speaks of it: results on samples alone may hold by luck."""
-
 
 def holds(name: str, argument: Any, result: Any) -> bool:
     """Whether the named property holds of a result for an argument."""
     return PROPERTIES[name](argument, result)
-
-
-def holding_properties(summary: str, pairs: Sequence[tuple[Any, Any]]) -> list[str]:
-    """The properties that hold of every (argument, result) pair and that the summary speaks of."""
-    if len(pairs) < 20:
-        return []
-    spoken = [name for name in PROPERTIES if name not in _DECLARED or any(word in summary for word in _DECLARED[name])]
-    return [name for name in spoken if all(holds(name, argument, result) for argument, result in pairs)]

@@ -42,6 +42,8 @@ def checked_return(handler: Handler, returned: Any) -> tuple[list[Parcel], bool]
 
 
 def _parcel(handler: Handler, item: object, types: tuple[type[Message], ...]) -> Parcel:
+    if type(item) in types:  # the usual case; isinstance is slow on pydantic's classes
+        return item, ()  # type: ignore[return-value]  # one of `types` is a Message
     if not isinstance(item, Message | Addressed):
         raise TypeError(f"{handler.key}: found {item!r} returned; expected {_expected(handler)}. Return what the annotation says.")
     message, address = unwrap(item)

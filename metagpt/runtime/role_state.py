@@ -77,6 +77,8 @@ def changed_state(role: Any, before: Mapping[str, str] | None, template: Mapping
     Raises:
         TypeError: a handler changed an attribute that cannot be recorded: no JSON, private, configuration, or deleted.
     """
+    if not before and _is_untouched(role):
+        return None
     _check_unrecorded(role)
     known = {**template, **(before or {})}
     changed: dict[str, str] = {}
@@ -92,6 +94,18 @@ def changed_state(role: Any, before: Mapping[str, str] | None, template: Mapping
         if name not in role.__dict__:
             raise TypeError(f"{type(role).__name__}.{name}: found it deleted by a handler; expected state to stay. Set it to None.")
     return changed or None
+
+
+def _is_untouched(role: Any) -> bool:
+    """Whether an attempt's copy holds the very objects of its role, as most do: then nothing needs to be compared."""
+    original = _origin(role).__dict__
+    own = 0
+    for name, value in role.__dict__.items():
+        if name in _OWN:
+            own += 1
+        elif original.get(name, _OWN) is not value:
+            return False
+    return len(role.__dict__) - own == len(original) - sum(name in original for name in _OWN)
 
 
 def _check_unrecorded(role: Any) -> None:

@@ -5,13 +5,14 @@ import json
 import random
 from functools import cache
 
+from metagpt.behaviour.properties import holds
 from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain, chain_inputs, is_sensible, random_chain
 from metagpt.lab.embedded.corpus import Example, ask, examples, training_chain
 from metagpt.lab.embedded.holdout import is_held_composition, is_held_wording
 from metagpt.lab.embedded.inflect import gerund, third_person
 from metagpt.lab.embedded.mutations import broken_program
-from metagpt.lab.embedded.properties import holding_properties, holds
+from metagpt.lab.embedded.properties import holding_properties
 from metagpt.lab.embedded.runner import run_programs
 from metagpt.lab.embedded.sentences import Speaker
 
