@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from metagpt import errors
 from metagpt.actions.interface import Action
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import HandlerFailedError, InvalidReplyError, JournalError, ModelError, RunError
-from metagpt.events import Event, RunEndedEvent
 from metagpt.journal.interface import RunLog
 from metagpt.memory.interface import Memory, Recollection
 from metagpt.message import Message
@@ -26,7 +25,6 @@ from metagpt.runtime.clock import Clock
 from metagpt.runtime.codec import UnrecordableError
 from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
 from metagpt.runtime.execution import Execution, Suspended, error_record
-from metagpt.runtime.narration import narrate
 from metagpt.runtime.outbox import Outbox, checked_return
 from metagpt.runtime.policy import Policy
 from metagpt.runtime.publishing import message_in_hand
@@ -49,6 +47,9 @@ from metagpt.runtime.ticks import (
     Tick,
     WhenDecided,
 )
+
+if TYPE_CHECKING:
+    from metagpt.events import Event
 
 __all__ = ["Environment", "RunRole", "Setting", "recorded_error"]
 
@@ -236,6 +237,8 @@ class Environment:
             if any(isinstance(command, EndRun) for command in commands):
                 self._cause = raised
         if self.is_watched:
+            from metagpt.runtime.narration import narrate
+
             for event in narrate(self.state, tick, commands, self._starters):
                 self._events.put_nowait(event)
         return commands
@@ -264,7 +267,7 @@ class Environment:
     def _perform(self, command: Command) -> None:
         match command:
             case StartHandler(invocation):
-                self._spawn(self._handle(invocation))
+                self._tasks[asyncio.get_running_loop().create_task(self._handle(invocation))] = None
             case EvaluateWhen(invocation):
                 self._spawn(self._evaluate_when(invocation))
             case PlaceCall(invocation, key, nth, max_tokens):
@@ -306,13 +309,14 @@ class Environment:
     # handlers
 
     async def _handle(self, invocation: Invocation) -> None:
-        """One attempt of one handler, and the tick that says how it went."""
-        role = self._setting.roles[invocation.handler.role]
-        exchanges = self._setting.memories[invocation.handler.role].exchanges
-        execution = Execution(
-            self, invocation, actions=role.actions, persona=role.persona, prompts=role.prompt_folders, exchanges=exchanges
-        )
+        """One attempt of one handler, and the tick that says how it went; takes its task off the list, for a callback costs more."""
+        execution: Execution | None = None
         try:
+            role = self._setting.roles[invocation.handler.role]
+            exchanges = self._setting.memories[invocation.handler.role].exchanges
+            execution = Execution(
+                self, invocation, actions=role.actions, persona=role.persona, prompts=role.prompt_folders, exchanges=exchanges
+            )
             self.post(await self._outcome(invocation, role, execution))
         except asyncio.CancelledError:
             if self._end is not None or _is_cancelling():
@@ -327,7 +331,10 @@ class Environment:
             else:
                 self.post(HandlerSuspended(self.clock.now(), invocation.id, suspended.pending))
         finally:
-            execution.close()
+            if execution is not None:
+                execution.close()
+            if (task := asyncio.current_task()) is not None:
+                self._tasks.pop(task, None)
 
     async def _outcome(self, invocation: Invocation, role: RunRole, execution: Execution) -> HandlerEnded | OutputProposed:
         copy = role.for_attempt(execution)
@@ -469,6 +476,8 @@ class Environment:
     def _tell_failure(self, error: BaseException) -> None:
         """The last event of a run whose end could not be recorded."""
         if self.is_watched and not self._is_concluded:
+            from metagpt.events import RunEndedEvent
+
             self._events.put_nowait(
                 RunEndedEvent(
                     run_id=self.run_id,
@@ -504,7 +513,7 @@ def _arguments(invocation: Invocation) -> tuple[Any, ...]:
     """What the handler is called with: a message, a message per join slot, or the list that was gathered."""
     if invocation.handler.spec.kind == "gather":
         return ([envelope.message for envelope in invocation.heard],)
-    return tuple(envelope.message for envelope in invocation.heard)
+    return tuple([envelope.message for envelope in invocation.heard])
 
 
 def _failure_record(invocation: Invocation, error: BaseException) -> ErrorRecord:

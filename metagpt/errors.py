@@ -35,7 +35,6 @@ MetaGPTError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +79,8 @@ __all__ = [
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence with the closest known name, or all known names, to end an error with."""
+    import difflib
+
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:

@@ -23,7 +23,6 @@ from metagpt.handler import HandlerSpec, handlers_of
 from metagpt.memory.interface import Memory, MemoryEntry
 from metagpt.models.interface import Model, ModelOptions
 from metagpt.runtime.asking import Answers
-from metagpt.runtime.asking import ask as ask_model
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile
 from metagpt.runtime.role_state import fresh_state, mutable_names, template_state
@@ -210,6 +209,8 @@ class Role(Generic[Deps]):
         name: str | None,
         context: Mapping[str, Any],
     ) -> Answers[T]:
+        from metagpt.runtime.asking import ask as ask_model
+
         offered = None if tools is None else [as_action(tool) for tool in tools]
         return await ask_model(self._attempt, form, prompt, tools=offered, options=options, name=name, context=context)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Generic, cast
+from typing import TYPE_CHECKING, Generic, cast
 
 from typing_extensions import TypeVar
 
 from metagpt.environment import Environment
 from metagpt.errors import RunCancelledError, RunError
-from metagpt.events import Event
 from metagpt.message import Envelope, Message
 from metagpt.runtime.budget import Budget, Usage
-from metagpt.runtime.narration import narrate
 from metagpt.runtime.reducer import decide
 from metagpt.runtime.state import State
 from metagpt.runtime.ticks import HandlerEnded, Pending, RunStarted, Status, Tick
 from metagpt.runtime.wiring import Wiring
+
+if TYPE_CHECKING:
+    from metagpt.events import Event
 
 __all__ = ["Run", "RunStream"]
 
@@ -95,6 +96,8 @@ class Run(Generic[Out]):
 
     def events(self) -> Iterator[Event]:
         """The run's events, told again from its journal."""
+        from metagpt.runtime.narration import narrate
+
         state = State.new(self._state.wiring, self.id, self._state.ledger.budget)
         starters: dict[str, tuple[str, str]] = {}
         for tick in self._read():

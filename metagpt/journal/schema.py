@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from metagpt.errors import JournalCorruptError, JournalError, JournalVersionError
@@ -14,7 +15,8 @@ __all__ = ["APPLICATION_ID", "BUSY_TIMEOUT_S", "MIGRATIONS", "open_database"]
 APPLICATION_ID = 0x4D475054
 """'MGPT': marks a SQLite file as a journal."""
 
-_MAGIC = b"SQLite format 3\0"
+_SMALLEST_BYTES = 512
+"""No SQLite file is shorter."""
 
 BUSY_TIMEOUT_S = 30.0
 """How long to wait for another process that is writing."""
@@ -66,7 +68,8 @@ def open_database(path: Path, *, full_sync: bool) -> sqlite3.Connection:
             _check(path)
         else:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return _connected(path, full_sync=full_sync)
     except (OSError, sqlite3.OperationalError) as error:
         raise JournalError(f"{path}: {error}; expected a file to write the journal to. Make it writable, or name another file.") from error
@@ -85,10 +88,13 @@ def _connected(path: Path, *, full_sync: bool) -> sqlite3.Connection:
 
 
 def _check(path: Path) -> None:
-    """Look before touching: the file is opened read-only first."""
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:  # SQLite itself takes a short text for an empty file, and would write over it
-            raise JournalCorruptError(f"{path}: found no SQLite file; expected a journal. Restore it from a copy, or name another file.")
+    """Look before touching: the file is opened read-only first, and by SQLite alone.
+
+    Closing any other handle of the file would let go of every lock that this process's connections hold on it (POSIX), and
+    another process could then take away the log that they write to.
+    """
+    if path.stat().st_size < _SMALLEST_BYTES:  # SQLite itself takes a short text for an empty file, and would write over it
+        raise JournalCorruptError(f"{path}: found no SQLite file; expected a journal. Restore it from a copy, or name another file.")
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
         try:

@@ -13,21 +13,26 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Awaitable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from metagpt.errors import JournalCorruptError, JournalError, RunExistsError, RunLockedError, UnknownRunError, did_you_mean
 from metagpt.journal.interface import Codec, Record, RunHeader, check_run_id
 from metagpt.journal.schema import BUSY_TIMEOUT_S, open_database
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from filelock import FileLock
+
 __all__ = ["SqliteJournal"]
 
 _TOUCH_S = 60.0
 """How far `updated` may lag behind the last record."""
+
+_INSERT = "INSERT INTO records (run, sequence, kind, body, checksum) VALUES (?, ?, ?, ?, ?)"
 
 
 class _Write(NamedTuple):
@@ -38,6 +43,11 @@ class _Write(NamedTuple):
     status: str | None
     updated: float | None
     memories: list[tuple[str, str, str]]
+
+    @property
+    def is_one_record(self) -> bool:
+        """Whether a single INSERT writes it all."""
+        return len(self.rows) == 1 and self.updated is None and not self.memories
 
 
 class _Row(NamedTuple):
@@ -71,6 +81,8 @@ class SqliteJournal:
         self._lock = threading.Lock()
         """Held while the connection is in use."""
         self._connection: sqlite3.Connection | None = None
+        self._waits: bool | None = None
+        """Whether the connection waits for other processes' locks; None: not told yet."""
         self._queue_lock = threading.Lock()
         """Held for moments only: an event loop may wait for it."""
         self._queue: list[tuple[_Write, Future[None]]] = []
@@ -168,7 +180,7 @@ class SqliteJournal:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-                self._connection = None
+                self._connection = self._waits = None
 
     def records_of(self, row: int) -> Iterator[Record]:
         """The checked records of the run in that row.
@@ -208,6 +220,8 @@ class SqliteJournal:
         with self._queue_lock:
             self._queue.append((write, done))
             if self._thread is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="metagpt-journal")
             self._thread.submit(self._drain)
         return asyncio.wrap_future(done)
@@ -234,11 +248,14 @@ class SqliteJournal:
 
     def _commit(self, writes: Sequence[_Write], *, wait: bool) -> None:
         connection = self.connection
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000) if wait else 0}")
+        self._wait_when_busy(wait)
+        if len(writes) == 1 and writes[0].is_one_record:
+            connection.execute(_INSERT, writes[0].rows[0])  # a statement by itself is a transaction, at half the cost
+            return
         connection.execute("BEGIN IMMEDIATE")
         try:
             for write in writes:
-                connection.executemany("INSERT INTO records (run, sequence, kind, body, checksum) VALUES (?, ?, ?, ?, ?)", write.rows)
+                connection.executemany(_INSERT, write.rows)
                 if write.updated is not None:
                     connection.execute(
                         "UPDATE runs SET status = coalesce(?, status), updated = ? WHERE id = ?", (write.status, write.updated, write.run)
@@ -250,10 +267,15 @@ class SqliteJournal:
             self._roll_back(connection)
             raise
 
+    def _wait_when_busy(self, waits: bool) -> None:
+        if waits is not self._waits:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000) if waits else 0}")
+            self._waits = waits
+
     def _change(self, statements: Sequence[tuple[str, tuple[Any, ...]]]) -> None:  # Any: what sqlite binds
         connection = self.connection
         try:
-            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            self._wait_when_busy(True)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 for statement, values in statements:
@@ -302,6 +324,8 @@ class SqliteJournal:
 
     def _hold(self, run_id: str) -> FileLock:
         """Take the run's lock: the operating system's own, so death releases it."""
+        from filelock import FileLock, Timeout
+
         folder = self.path.with_name(self.path.name + ".locks")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic_core import from_json, to_json
 
@@ -29,7 +29,6 @@ from metagpt.errors import (
     RunError,
     ServerError,
 )
-from metagpt.events import DeltaEvent, Event, ModelRepliedEvent
 from metagpt.memory.interface import MemoryEntry, Recollection
 from metagpt.models.interface import Delta, Model, ModelReply, ModelRequest
 from metagpt.models.retry import RetryPolicy, with_retries
@@ -52,6 +51,9 @@ from metagpt.runtime.ticks import (
     Reject,
     Tick,
 )
+
+if TYPE_CHECKING:
+    from metagpt.events import Event
 
 __all__ = ["Execution", "Host", "Suspended", "error_record"]
 
@@ -281,6 +283,8 @@ class Execution:
                 if isinstance(item, ModelReply):
                     reply = item
                 elif isinstance(item, Delta) and self.host.is_watched:
+                    from metagpt.events import DeltaEvent
+
                     self.host.emit(
                         DeltaEvent(
                             run_id=self.host.run_id,
@@ -305,6 +309,8 @@ class Execution:
     def _emit_replayed(self, request: ModelRequest, recorded: CallEnded) -> None:
         if not self.host.is_watched:
             return
+        from metagpt.events import ModelRepliedEvent
+
         usage = recorded.reply.usage
         self.host.emit(
             ModelRepliedEvent(

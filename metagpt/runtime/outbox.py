@@ -84,7 +84,7 @@ class Outbox:
         """The handler's outcome, its messages routed: every `when` is evaluated here, once."""
         now = self._clock.now()
         role, run_id = invocation.handler.role, self._state.run_id
-        causes = tuple(envelope.id for envelope in invocation.heard)
+        causes = tuple([envelope.id for envelope in invocation.heard])
         outputs = []
         for index, (message, said_to) in enumerate(messages):
             address = (_sender_of_cause(invocation),) if said_to == SENDER_OF_CAUSE else said_to
@@ -108,6 +108,8 @@ class Outbox:
                     f" {did_you_mean(role, wiring.roles)}"
                 )
         route = wiring.route(type(message))
+        if route.unconditional is not None and not address:
+            return route.unconditional
         taken = [
             handler.key
             for handler in route.singles

@@ -19,6 +19,8 @@ class Route:
     joins: tuple[Handler, ...]
     gathers: tuple[Handler, ...]
     is_final: bool
+    unconditional: tuple[str, ...] | None
+    """Keys of those that take every message of the type that has no address; None where it depends on the message."""
 
 
 @dataclass(slots=True)
@@ -75,11 +77,16 @@ class Wiring:
         if route is None:
             self._check_tag(cls)
             hearers = [h for h in self.handlers.values() if any(issubclass(cls, heard) for slot in h.spec.hears for heard in slot)]
+            singles = tuple(h for h in hearers if h.spec.kind == "one")
+            joins = tuple(h for h in hearers if h.spec.kind == "join")
+            gathers = tuple(h for h in hearers if h.spec.kind == "gather")
+            depends = gathers or any(h.spec.when is not None for h in singles)
             route = self._routes[cls] = Route(
-                singles=tuple(h for h in hearers if h.spec.kind == "one"),
-                joins=tuple(h for h in hearers if h.spec.kind == "join"),
-                gathers=tuple(h for h in hearers if h.spec.kind == "gather"),
+                singles=singles,
+                joins=joins,
+                gathers=gathers,
                 is_final=bool(self.final) and issubclass(cls, self.final),
+                unconditional=None if depends else tuple(h.key for h in (*singles, *joins)),
             )
         return route
 
