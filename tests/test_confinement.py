@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from metagpt.actions.confinement import confined_path, read_confined, write_confined
+from metagpt.actions.workspace import Workspace
 from metagpt.errors import SandboxError
 
 needs_links = pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="this system opens files through links")
@@ -166,3 +167,10 @@ def test_the_checks_without_open_folders_hold_the_same_lines(workspace: Path, mo
             read_confined(workspace, name)
     with pytest.raises(SandboxError, match="link"):
         write_confined(workspace, "folder/planted", b"x")
+
+
+def test_what_a_killed_write_left_is_no_file_of_the_workspace(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.write_text("kept.tmp", "")
+    (tmp_path / ".0123456789abcdef.tmp").write_text("half")
+    assert workspace.files() == ["kept.tmp"]

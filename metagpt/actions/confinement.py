@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from metagpt.errors import SandboxError
 
-__all__ = ["confined_path", "read_confined", "write_confined"]
+__all__ = ["confined_path", "is_unfinished", "read_confined", "write_confined"]
 
 _MAX_READ_BYTES = 64 << 20
 _HELD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
@@ -90,6 +91,11 @@ def write_confined(workspace: Path, relative: str, content: bytes | str) -> Path
                 os.unlink(temporary, **_beside(folder))
             raise
     return Path(workspace, *folders, name)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is what a write left whose process died in it."""
+    return re.fullmatch(r"\.[0-9a-f]{16}\.tmp", name) is not None
 
 
 def _parts(workspace: Path, relative: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metagpt.actions.confinement import confined_path, read_confined, write_confined
+from metagpt.actions.confinement import confined_path, is_unfinished, read_confined, write_confined
 
 __all__ = ["Workspace"]
 
@@ -55,10 +55,11 @@ class Workspace:
         return confined_path(self.path, relative)
 
     def files(self) -> list[str]:
-        """Relative paths of all plain files, sorted; links are left out."""
+        """Relative paths of all plain files, sorted; links are left out, and so is what a killed process left unfinished."""
         if not self.exists:
             return []
-        return sorted(p.relative_to(self._path).as_posix() for p in self._path.rglob("*") if p.is_file() and not p.is_symlink())
+        plain = (path for path in self._path.rglob("*") if path.is_file() and not path.is_symlink() and not is_unfinished(path.name))
+        return sorted(path.relative_to(self._path).as_posix() for path in plain)
 
     def __fspath__(self) -> str:
         return str(self.path)
