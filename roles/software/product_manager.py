@@ -19,8 +19,8 @@ __all__ = ["ProductManager"]
 MOST_READINGS = 8
 """More than that many different readings of one goal say that it is not understood; the rest is not worth writing."""
 
-OUT_OF_SCOPE_SHARE = 0.5
-"""From this share of the candidates on, the goal is declined."""
+OUT_OF_SCOPE_SHARE = 0.25
+"""From this share of the candidates on, the goal is declined; set on the validation goals."""
 
 EXAMPLE_SHARE = 0.5
 """An example counts as the goal's own if it stands in the goal and this share of the readings copied it."""

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write the averaged weights of a checkpoint as a folder to ship")
     export.add_argument("--out", type=Path, default=WEIGHTS, help="folder to write (default: the shipped weights)")
     export.add_argument("--training", type=Path, default=DEFAULT_FOLDER, help="folder of the training (default .training/embedded)")
-    export.add_argument("--scores", type=Path, help="scores.json of an evaluation, for the card")
+    export.add_argument("--scores", type=Path, help="scores.md or served.md of an evaluation, for the card")
     export.set_defaults(command=_export)
     return parser
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from metagpt.lab.embedded.catalogue import load_primitives
 from metagpt.lab.embedded.choose import Thresholds
-from metagpt.lab.embedded.evaluation import markdown
 
 __all__ = ["card"]
 
@@ -59,8 +58,9 @@ written by hand were fixed before training; validation goals served to set thres
 {steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
 matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
 Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
-These weights were restarted from checkpoints at steps 100, 500 and 1,100: wordings and program text were corrected at the first two, and
-the planned tokens were cut from 24 to 16 to 12.6 million as the time ran out, so the same command gives a similar model, not this one.
+These weights were restarted from checkpoints at steps 100, 500, 1,100 and 1,540: wordings and program text were corrected on the way, and
+the planned tokens were cut and then raised again, with the rate back at full at step 1,540; so the same command gives a similar model,
+not this one.
 
 ![Losses](losses.png)
 
@@ -82,8 +82,8 @@ anything that needs knowledge of the world. A confident wrong program happens: s
 """
 
 
-def card(facts: Mapping[str, Any], scores: Mapping[str, Any] | None) -> str:
-    """The card as Markdown with YAML front matter."""
+def card(facts: Mapping[str, Any], scores: str | None) -> str:
+    """The card as Markdown with YAML front matter; the scores are a table as `evaluate` or `serve` writes it."""
     thresholds = Thresholds()
     settings = {
         "candidates": 16,
@@ -102,5 +102,5 @@ def card(facts: Mapping[str, Any], scores: Mapping[str, Any] | None) -> str:
         steps=facts["steps"],
         tokens=facts["tokens"] / 1e6,
         validation=facts["validation"],
-        scores=markdown(scores["sets"]) if scores else "Not scored yet.",
+        scores=scores or "Not scored yet.",
     )

@@ -21,7 +21,7 @@ def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
     Args:
         training: Folder of a training, with checkpoint, log and tokenizer.
         out: Folder to write; files of an earlier export are replaced.
-        scores: `scores.json` of an evaluation of these weights, for the card.
+        scores: `scores.md` or `served.md` of an evaluation of these weights, for the card.
     """
     tokenizer = AutoTokenizer.from_pretrained(training)
     checkpoint: dict[str, Any] = torch.load(training / "checkpoint.pt", weights_only=True)
@@ -38,7 +38,7 @@ def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
         shutil.copy(training / name, out / name)
     tokens_per_step = shape["num_workers"] * shape["rows"] * shape["length"]
     draw_losses(training / "log.jsonl", out / "losses.png", tokens_per_step=tokens_per_step)
-    found = json.loads(scores.read_text()) if scores else None
+    found = scores.read_text() if scores else None
     facts = {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "steps": checkpoint["number"],
