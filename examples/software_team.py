@@ -5,8 +5,8 @@ functions of one argument over texts, numbers, lists and tables. Pass model="ope
 
 Prints, with the shipped model:
     success: True
-    count_vowels(text: str) -> int
-    count_vowels('Hello') is 2
+    is_prime(number: int) -> bool
+    is_prime(7) is True
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ from metagpt import Team
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         team = Team.load("software", model="embedded", workspace=folder)
-        run = team.run_sync("Count the vowels in a text")
+        run = team.run_sync("Check whether a number is prime")
         print("success:", run.success)
         entry = json.loads(Path(folder, "run.json").read_text())["entry"]
         print(entry["signature"])
@@ -28,4 +28,4 @@ if __name__ == "__main__":
         assert found.loader is not None
         program = importlib.util.module_from_spec(found)
         found.loader.exec_module(program)
-        print(f"{entry['function']}('Hello') is {getattr(program, entry['function'])('Hello')}")
+        print(f"{entry['function']}(7) is {getattr(program, entry['function'])(7)}")

@@ -165,7 +165,7 @@ def test_the_picture_of_the_software_team_is_the_one_that_the_team_draws() -> No
 def test_the_first_run_goes_as_the_readme_shows(tmp_path: Path) -> None:
     shown = README.read_text().partition("<!-- first-run -->")[2].partition("```text\n")[2].partition("\n```")[0]
     assert shown, "found no transcript below <!-- first-run -->; expected the output of the first command there"
-    [command] = [words for words in (words for _, words in words_of("metagpt")) if "Count the vowels in a text" in words]
+    [command] = [words for words in (words for _, words in words_of("metagpt")) if "Check whether a number is prime" in words]
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     done = subprocess.run(
         [sys.executable, "-c", "from metagpt.cli import main; main()", *command],
@@ -173,7 +173,7 @@ def test_the_first_run_goes_as_the_readme_shows(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert _missing(shown.splitlines(), done.stdout.splitlines()) == [], done.stdout
-    assert (tmp_path / "count-the-vowels-in-a-text" / "run.json").is_file()
+    assert (tmp_path / "check-whether-a-number-is-prime" / "run.json").is_file()
 
 
 def _missing(shown: list[str], printed: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ DOCUMENTS = ("README.md", "CHANGELOG.md")
 OWN = ("metagpt", "roles", "examples", "benchmarks")
 """Folders of our own programs; metagpt/roles is a link to roles, and seen once."""
 
-USERS_FILES = {"metagpt.toml", "run.json", ".metagpt/journal.db", "count-the-vowels-in-a-text", "SKILL.md"}
+USERS_FILES = {"metagpt.toml", "run.json", ".metagpt/journal.db", "check-whether-a-number-is-prime", "SKILL.md"}
 """Names in documents that stand in the user's folder, not in ours."""
 
 HOSTS = [

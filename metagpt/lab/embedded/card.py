@@ -58,9 +58,8 @@ written by hand were fixed before training; validation goals served to set thres
 {steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
 matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
 Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
-These weights were restarted from checkpoints at steps 100, 500, 1,100 and 1,540: wordings and program text were corrected on the way, and
-the planned tokens were cut and then raised again, with the rate back at full at step 1,540; so the same command gives a similar model,
-not this one.
+These weights were restarted from checkpoints at steps 100, 500 and 1,100: wordings and program text were corrected at the first two, and
+the planned tokens were cut from 24 to 16 to 12.6 million as the time ran out, so the same command gives a similar model, not this one.
 
 ![Losses](losses.png)
 
