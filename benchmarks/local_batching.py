@@ -1,8 +1,10 @@
-"""Eight requests of a local model at once, one by one, and by plain `generate`; sixteen candidates of one request.
+"""Eight roles of a local model at once, one by one, and by plain `generate`: what batching, shared prefixes and adapters are worth.
 
-    python benchmarks/local_batching.py [--model FOLDER] [--tokens 40] [--threads 1]
+    python -m benchmarks.local_batching [--model FOLDER] [--tokens 40] [--threads 1]
 
-Without --model, a random Llama of 7 million parameters is made: speed does not depend on what the weights say.
+CPU time, so that what else the machine does hardly counts. Without --model, a random Llama of 7 million parameters is made: speed
+does not depend on what the weights say.
+Where there is a GPU, the table of `benchmarks.local_gpu` follows; where there is none, a line that says so.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -16,16 +18,23 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from benchmarks.local_gpu import gpu_report
+from benchmarks.random_weights import random_adapter, random_model
 from metagpt.models.interface import ChatMessage, ModelOptions, ModelReply, ModelRequest
 from metagpt.models.local import LocalModel, open_local
+from metagpt.models.local.prompts import chat_turns, plain_text
 
+NUM_ADAPTERS = 3
+PERSONA = (
+    "You are an engineer. " + "You write short programs that sum, sort, count and check the numbers of a list, and you test them. " * 4
+)
 NUM_REQUESTS = 8
 NUM_CANDIDATES = 16
 PERSON = {
@@ -37,42 +46,72 @@ PERSON = {
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     arguments = _arguments()
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.model or _random_model(Path(scratch))
-        tokens = arguments.tokens
-        rows = asyncio.run(_ours(folder, tokens))
-        rows += _generate(folder, tokens)
-    print(f"{folder.name}: {tokens} tokens an answer, {torch.get_num_threads()} threads of {os.cpu_count()}, torch {torch.__version__}")
-    print(f"{'':44}{'seconds':>10}{'tokens/s':>10}")
-    for name, seconds, num_tokens in rows:
-        print(f"{name:44}{seconds:10.2f}{num_tokens / seconds:10.0f}")
+        folder = arguments.model or random_model(Path(scratch) / "base")
+        adapters = [random_adapter(folder, Path(scratch) / f"adapter{number}", seed=number) for number in range(NUM_ADAPTERS)]
+        rows = asyncio.run(_ours(folder, adapters, arguments.tokens)) + _generate(folder, arguments.tokens)
+    print(
+        f"{folder.name}: {arguments.tokens} tokens an answer, {torch.get_num_threads()} threads of {os.cpu_count()},"
+        f" torch {torch.__version__}"
+    )
+    one_by_one = rows[0].tokens / rows[0].seconds
+    print(f"{'':48}{'CPU s':>10}{'tokens/s':>10}{'x one by one':>14}")
+    for row in rows:
+        print(f"{row.name:48}{row.seconds:10.2f}{row.tokens / row.seconds:10.0f}{row.tokens / row.seconds / one_by_one:14.2f}")
+    print()
+    print(gpu_report())
 
 
-async def _ours(folder: Path, tokens: int) -> list[tuple[str, float, int]]:
-    model = open_local(str(folder), {"device": "cpu", "dtype": "float32"})
+@dataclass(frozen=True)
+class Measured:
+    """One line of the table."""
+
+    name: str
+    seconds: float
+    tokens: int
+
+
+async def _ours(folder: Path, adapters: list[Path], tokens: int) -> list[Measured]:
+    settings: dict[str, object] = {"device": "cpu", "dtype": "float32"}
+    model = open_local(str(folder), settings)
+    plain = open_local(str(folder), {**settings, "prefix_tokens": 0})
+    adapted = [open_local(f"{folder}+adapter={adapter}", settings) for adapter in adapters]
     requests = [_request(number, tokens) for number in range(NUM_REQUESTS)]
-    await _ask(model, requests[0])  # loads the weights
-    rows = []
-    started = time.perf_counter()
-    spent = [await _ask(model, request) for request in requests]
-    rows.append((f"metagpt, {NUM_REQUESTS} requests one by one", time.perf_counter() - started, sum(spent)))
-    started = time.perf_counter()
-    spent = await asyncio.gather(*(_ask(model, request) for request in requests))
-    rows.append((f"metagpt, {NUM_REQUESTS} requests at once", time.perf_counter() - started, sum(spent)))
+    for each in (model, *adapted):  # loads weights and adapters
+        await _ask(each, _request(NUM_REQUESTS, tokens))
+
+    async def one_by_one() -> int:
+        return sum([await _ask(plain, request) for request in requests])
+
+    def at_once(*models: LocalModel) -> Callable[[], Awaitable[int]]:
+        async def ask_all() -> int:
+            return sum(await asyncio.gather(*(_ask(models[number % len(models)], each) for number, each in enumerate(requests))))
+
+        return ask_all
+
     many = _request(0, tokens, n=NUM_CANDIDATES, temperature=0.8)
-    started = time.perf_counter()
-    spent_many = await _ask(model, many)
-    rows.append((f"metagpt, 1 request, {NUM_CANDIDATES} candidates", time.perf_counter() - started, spent_many))
     bound = ModelRequest(call=many.call, chat=many.chat, options=many.options, schema=PERSON)
     await _ask(model, bound)  # compiles the schema
-    started = time.perf_counter()
-    spent_bound = await _ask(model, bound)
-    rows.append(("metagpt, the same under a JSON schema", time.perf_counter() - started, spent_bound))
-    await model.close()
+    rows = [
+        await _measured(f"metagpt, {NUM_REQUESTS} roles one by one", one_by_one),
+        await _measured(f"metagpt, {NUM_REQUESTS} roles at once", at_once(plain)),
+        await _measured("metagpt, the same with a persona known already", at_once(model)),
+        await _measured(f"metagpt, the same with {NUM_ADAPTERS} adapters", at_once(model, *adapted)),
+        await _measured(f"metagpt, 1 request, {NUM_CANDIDATES} candidates", lambda: _ask(model, many)),
+        await _measured("metagpt, the same under a JSON schema", lambda: _ask(model, bound)),
+    ]
+    for each in (model, plain, *adapted):
+        await each.close()
     return rows
+
+
+async def _measured(name: str, work: Callable[[], Awaitable[int]]) -> Measured:
+    started = time.process_time()
+    tokens = await work()
+    return Measured(name, time.process_time() - started, tokens)
 
 
 async def _ask(model: LocalModel, request: ModelRequest) -> int:
@@ -83,10 +122,10 @@ async def _ask(model: LocalModel, request: ModelRequest) -> int:
     return 0
 
 
-def _generate(folder: Path, tokens: int) -> list[tuple[str, float, int]]:
+def _generate(folder: Path, tokens: int) -> list[Measured]:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    texts = [f"User: {_request(number, tokens).chat[0].text}\n\nAssistant:" for number in range(NUM_REQUESTS)]
+    texts = [plain_text(chat_turns(_request(number, tokens))) for number in range(NUM_REQUESTS)]
     prompts = [tokenizer(text, return_tensors="pt") for text in texts]
     tokenizer.pad_token, tokenizer.padding_side = tokenizer.eos_token, "left"
     batch = tokenizer(texts, return_tensors="pt", padding=True)
@@ -103,43 +142,19 @@ def _generate(folder: Path, tokens: int) -> list[tuple[str, float, int]]:
         ),
     }
     new_tokens(prompts[0], do_sample=False)  # warms up
-    return [(name, *_timed(work)) for name, work in works.items()]
+    return [_timed(name, work) for name, work in works.items()]
 
 
-def _timed(work: Callable[[], int]) -> tuple[float, int]:
-    started = time.perf_counter()
-    num_tokens = work()
-    return time.perf_counter() - started, num_tokens
+def _timed(name: str, work: Callable[[], int]) -> Measured:
+    started = time.process_time()
+    tokens = work()
+    return Measured(name, time.process_time() - started, tokens)
 
 
 def _request(number: int, tokens: int, *, n: int = 1, temperature: float = 0.0) -> ModelRequest:
     words = random.Random(number).choices(["sum", "the", "list", "of", "numbers", "and", "sort", "text"], k=20 + 5 * number)
     options = ModelOptions(max_tokens=tokens, temperature=temperature, n=n, seed=number)
-    return ModelRequest(call="benchmark", chat=(ChatMessage("user", " ".join(words)),), options=options)
-
-
-def _random_model(folder: Path) -> Path:
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    pairs = [first + second for first in sorted(alphabet) for second in sorted(alphabet)]
-    vocabulary = {piece: number for number, piece in enumerate([*sorted(alphabet), *pairs[: 2047 - len(alphabet)], "<|end|>"])}
-    bpe = Tokenizer(models.BPE(vocabulary, []))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|end|>").save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=2048,
-        hidden_size=320,
-        intermediate_size=864,
-        num_hidden_layers=5,
-        num_attention_heads=5,
-        num_key_value_heads=5,
-        max_position_embeddings=1024,
-        eos_token_id=vocabulary["<|end|>"],
-        bos_token_id=None,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return ModelRequest(call="benchmark", chat=(ChatMessage("system", PERSONA), ChatMessage("user", " ".join(words))), options=options)
 
 
 def _arguments() -> argparse.Namespace:

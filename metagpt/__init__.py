@@ -7,11 +7,13 @@ from metagpt.actions.interface import Action, ActionContext, action
 from metagpt.errors import *  # noqa: F403 - every error by its name; `__all__` keeps to the words of every day
 from metagpt.errors import MetaGPTError
 from metagpt.handler import on
+from metagpt.human import Human
 from metagpt.journal.in_memory import InMemoryJournal
 from metagpt.journal.interface import Journal
 from metagpt.memory.interface import Memory
 from metagpt.memory.window import WindowMemory
 from metagpt.message import Envelope, Goal, Message, reply, to
+from metagpt.models.context_fit import ContextFit
 from metagpt.models.interface import Model, ModelOptions
 from metagpt.models.retry import RetryPolicy
 from metagpt.role import Role
@@ -19,26 +21,38 @@ from metagpt.run import Run, RunStream
 from metagpt.runtime.budget import Budget, Usage
 from metagpt.runtime.policy import Policy, Rules
 from metagpt.runtime.prompts import template
-from metagpt.runtime.ticks import Approve, Edit, Reject
+from metagpt.runtime.ticks import Approve, Edit, EditArguments, Reject, WaitLimit
 from metagpt.team import Team
 
 if TYPE_CHECKING:
+    from metagpt.hub import ModelHub, TaskDescription
+    from metagpt.hub.data import load_data
     from metagpt.journal.sqlite import SqliteJournal
+    from metagpt.lab.evaluation import evaluate_model
+    from metagpt.memory.long_term import LongTermMemory
+    from metagpt.memory.summary import SummaryMemory
+    from metagpt.memory.token_budget import TokenBudgetMemory
+    from metagpt.memory.vector import VectorMemory
 
 __all__ = [
     "Action",
     "ActionContext",
     "Approve",
     "Budget",
+    "ContextFit",
     "Edit",
+    "EditArguments",
     "Envelope",
     "Goal",
+    "Human",
     "InMemoryJournal",
     "Journal",
+    "LongTermMemory",
     "Memory",
     "Message",
     "MetaGPTError",
     "Model",
+    "ModelHub",
     "ModelOptions",
     "Policy",
     "Reject",
@@ -48,17 +62,34 @@ __all__ = [
     "Run",
     "RunStream",
     "SqliteJournal",
+    "SummaryMemory",
+    "TaskDescription",
     "Team",
+    "TokenBudgetMemory",
     "Usage",
+    "VectorMemory",
+    "WaitLimit",
     "WindowMemory",
     "action",
+    "evaluate_model",
+    "load_data",
     "on",
     "reply",
     "template",
     "to",
 ]
 
-_ON_FIRST_USE = {"SqliteJournal": "metagpt.journal.sqlite"}
+_ON_FIRST_USE = {
+    "LongTermMemory": "metagpt.memory.long_term",
+    "ModelHub": "metagpt.hub",
+    "SqliteJournal": "metagpt.journal.sqlite",
+    "SummaryMemory": "metagpt.memory.summary",
+    "TaskDescription": "metagpt.hub",
+    "TokenBudgetMemory": "metagpt.memory.token_budget",
+    "VectorMemory": "metagpt.memory.vector",
+    "evaluate_model": "metagpt.lab.evaluation",
+    "load_data": "metagpt.hub.data",
+}
 """Names that not every program needs, with the modules that they are loaded from when they are."""
 
 

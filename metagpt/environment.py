@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from metagpt import errors
 from metagpt.actions.interface import Action
+from metagpt.actions.sources import ActionSource, OpenSources
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import HandlerFailedError, InvalidReplyError, JournalError, ModelError, RunError
 from metagpt.journal.interface import RunLog
-from metagpt.memory.interface import Memory, Recollection
+from metagpt.memory.interface import Lasting, Memory, Recollection
 from metagpt.message import Message
 from metagpt.models.interface import Model
 from metagpt.models.retry import RetryPolicy
 from metagpt.runtime.clock import Clock
 from metagpt.runtime.codec import UnrecordableError
-from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
+from metagpt.runtime.commands import AwaitAnswer, Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
 from metagpt.runtime.execution import Execution, Suspended, error_record
 from metagpt.runtime.outbox import Outbox, checked_return
 from metagpt.runtime.policy import Policy
@@ -34,6 +35,7 @@ from metagpt.runtime.role_state import changed_state, load_state
 from metagpt.runtime.state import Invocation, State
 from metagpt.runtime.ticks import (
     ActionStarted,
+    Answered,
     CallRequested,
     CancelRequested,
     DeadlinePassed,
@@ -43,8 +45,10 @@ from metagpt.runtime.ticks import (
     HandlerFailed,
     HandlerSuspended,
     OutputProposed,
+    Pending,
     RunEnded,
     Tick,
+    WaitLimit,
     WhenDecided,
 )
 
@@ -70,6 +74,9 @@ class RunRole(Protocol):
     def actions(self) -> tuple[Action, ...]: ...
 
     @property
+    def action_sources(self) -> tuple[ActionSource, ...]: ...
+
+    @property
     def prompt_folders(self) -> tuple[Path, ...]: ...
 
     @property
@@ -77,6 +84,10 @@ class RunRole(Protocol):
 
     def for_attempt(self, execution: Execution) -> RunRole:
         """A copy of the role for one attempt of one handler."""
+        ...
+
+    def with_opened(self, actions: Sequence[Action]) -> RunRole:
+        """A copy of the role that has these actions of its sources besides its own."""
         ...
 
 
@@ -90,7 +101,11 @@ class Setting:
     policy: Policy
     clock: Clock
     call_retry: RetryPolicy = field(default_factory=RetryPolicy)
+    wait_limit: WaitLimit | None = None
+    """How long people may take, where a handler or question does not say."""
     success: Callable[[Any], bool] | None = None  # Any: the team's output type
+    mask: Callable[[str], str] = str
+    """Takes the secrets out of a text."""
 
 
 class Environment:
@@ -113,6 +128,7 @@ class Environment:
         self.deps = deps
         self.policy = setting.policy
         self.call_retry = setting.call_retry
+        self.wait_limit = setting.wait_limit
         self.is_watched = False
         self.failure: BaseException | None = None
         """The error that the run ended with, as raised."""
@@ -130,6 +146,7 @@ class Environment:
         self._broken: BaseException | None = None
         """What a task of the runtime itself raised."""
         self._recollections: dict[str, Recollection] = {}
+        self._sources = OpenSources(workspace)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._starters: dict[str, tuple[str, str]] = {}
         self._end: EndRun | None = None
@@ -143,6 +160,10 @@ class Environment:
             yield event
         self._events.put_nowait(None)  # for whoever asks again
 
+    def mask(self, text: str) -> str:
+        """The text without secrets."""
+        return self._setting.mask(text)
+
     def emit(self, event: Event) -> None:
         """Show an event to the watcher, if there is one."""
         if self.is_watched:
@@ -152,6 +173,11 @@ class Environment:
         """End the run as cancelled; what is recorded stays, and it can be resumed."""
         if self._end is None:
             self.post(CancelRequested(self.clock.now()))
+
+    def leave(self) -> None:
+        """Nobody watches any more: end the run as cancelled, or let it wait if a person has been asked already."""
+        if self._end is None:
+            self.post(CancelRequested(self.clock.now(), leaves=True))
 
     # the loop
 
@@ -163,6 +189,7 @@ class Environment:
         """
         try:
             self._inbox.insert(0, (first, None))
+            self._catch_up()
             await self._step()
             self._start_deadline()
             while self._end is None:
@@ -175,7 +202,10 @@ class Environment:
             self._tell_failure(error)
             raise
         finally:
-            self._events.put_nowait(None)
+            try:
+                await self._sources.close()
+            finally:
+                self._events.put_nowait(None)
 
     async def _step(self) -> None:
         """Journal everything that has come in, decide it, perform what follows."""
@@ -278,6 +308,8 @@ class Environment:
                 self._spawn(self._delay(invocation, delay_s))
             case PublishApproved(invocation, proposal):
                 self._spawn(self._publish_approved(invocation, proposal))
+            case AwaitAnswer(pending):
+                self._spawn(self._take_default(pending))
             case EndRun():
                 self._end = command
 
@@ -306,6 +338,13 @@ class Environment:
             await self.clock.sleep(delay_s)
         self.post(DelayElapsed(self.clock.now(), invocation.id))
 
+    async def _take_default(self, pending: Pending) -> None:
+        """Answer in the place of a person who took too long."""
+        assert pending.until is not None, "only what has an end is waited for"
+        assert pending.default is not None, "a limit has a default"
+        await self.clock.sleep(max(0.0, pending.until - self.clock.now()))
+        self.post(Answered(self.clock.now(), pending.id, pending.default, pending.role, by_default=True))
+
     # handlers
 
     async def _handle(self, invocation: Invocation) -> None:
@@ -313,9 +352,17 @@ class Environment:
         execution: Execution | None = None
         try:
             role = self._setting.roles[invocation.handler.role]
-            exchanges = self._setting.memories[invocation.handler.role].exchanges
+            if role.action_sources:
+                role = role.with_opened(await self._sources.actions(role.action_sources))
+            memory = self._setting.memories[invocation.handler.role]
             execution = Execution(
-                self, invocation, actions=role.actions, persona=role.persona, prompts=role.prompt_folders, exchanges=exchanges
+                self,
+                invocation,
+                actions=role.actions,
+                persona=role.persona,
+                prompts=role.prompt_folders,
+                exchanges=memory.exchanges,
+                shares=_is_lasting(memory),
             )
             self.post(await self._outcome(invocation, role, execution))
         except asyncio.CancelledError:
@@ -347,7 +394,8 @@ class Environment:
         state = changed_state(copy, before, role.template)
         memories = tuple(encode_memory(entry) for entry in execution.remembered)
         if spec.approve and messages:
-            return self._proposal(invocation, messages, is_list, state, memories)
+            limit = self.wait_limit if spec.approve is True else WaitLimit(seconds=spec.approve.seconds, default=spec.approve.default)
+            return self._proposal(invocation, messages, is_list, state, memories, limit)
         return self._outbox.outcome(invocation, messages, is_list=is_list, state=state, memories=memories)
 
     def _proposal(
@@ -357,6 +405,7 @@ class Environment:
         is_list: bool,
         state: Mapping[str, str] | None,
         memories: tuple[str, ...],
+        limit: WaitLimit | None,
     ) -> OutputProposed:
         return OutputProposed(
             self.clock.now(),
@@ -367,6 +416,7 @@ class Environment:
             is_list,
             state,
             memories,
+            limit,
         )
 
     async def _publish_approved(self, invocation: Invocation, proposal: OutputProposed) -> None:
@@ -432,9 +482,22 @@ class Environment:
 
     def _remember(self, tick: HandlerEnded) -> None:
         role = self.state.invocations[tick.invocation].handler.role
+        if _is_lasting(self._setting.memories[role]):
+            self._recollection_of(role)
         if role in self._recollections:  # else it is opened with them when it is asked for
             for memory in tick.memories:
                 self._recollections[role].add(decode_memory(memory))
+
+    def _catch_up(self) -> None:
+        """Give lasting memories what the journal holds: a process that was killed may not have come to it."""
+        for role in self.state.memories:
+            if _is_lasting(self._setting.memories[role]):
+                self._recollection_of(role)
+
+    async def _settle(self) -> None:
+        for recollection in self._recollections.values():
+            if isinstance(recollection, Lasting):
+                await recollection.settle()
 
     # the end
 
@@ -458,11 +521,13 @@ class Environment:
         folder = str(self.workspace.path) if self.workspace.exists else None
         batch = [each for each in self._inbox if not isinstance(each[0], CallRequested | ActionStarted)]
         ended = RunEnded(self.clock.now(), status, success, error, folder)
+        await self._settle()
         batch, written = self._append([*batch, (ended, None)], status)
         if written is not None:
             await _finished(written)
         for tick, _ in batch:
             self._decide(tick)
+        await self._settle()
         self._is_concluded = True
         if error is not None:
             self.failure = self._raisable(error)
@@ -489,6 +554,10 @@ class Environment:
                     usage=asdict(self.state.ledger.usage),
                 )
             )
+
+
+def _is_lasting(memory: Memory) -> bool:
+    return bool(getattr(memory, "lasting", False))
 
 
 def recorded_error(record: ErrorRecord) -> RunError:

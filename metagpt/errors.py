@@ -13,6 +13,7 @@ MetaGPTError
 │   ├── NoOutputError
 │   ├── RunCancelledError
 │   ├── ActionError
+│   │   └── ActionServerError
 │   └── SandboxError
 ├── ModelError                      a model call that failed; `.retryable` says whether asking again may help
 │   ├── RateLimitError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActionError",
+    "ActionServerError",
     "BudgetExceededError",
     "ConfigError",
     "ContextOverflowError",
@@ -156,6 +158,10 @@ class RunCancelledError(RunError):
 
 class ActionError(RunError):
     """An action that failed, was refused by the policy or is unknown."""
+
+
+class ActionServerError(ActionError):
+    """A server of actions that does not start, has died or does not answer."""
 
 
 class SandboxError(RunError):

@@ -5,7 +5,8 @@ Each is a small frozen value with `name`, the one used in `--json`, and `as_json
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from pydantic_core import to_jsonable_python
@@ -15,6 +16,7 @@ from metagpt.message import Envelope, tag_of
 __all__ = [
     "ActionEndedEvent",
     "ActionStartedEvent",
+    "AnsweredEvent",
     "ApprovalNeededEvent",
     "DeltaEvent",
     "DeltasDiscardedEvent",
@@ -187,17 +189,38 @@ class ApprovalNeededEvent(Event):
     """Id to answer by."""
     role: str
     text: str
+    kind: str = "approval"
+    """approval, action or question."""
+    schema: dict[str, Any] | None = None
+    """Of a question: JSON schema of its answer; None: any text."""
+    until: float | None = None
+    """When the default is taken, in seconds since 1970 UTC; None: it waits for as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredEvent(Event):
+    """A person has answered, or their time was over."""
+
+    name = "answered"
+    pending: str
+    role: str
+    answer: str
+    """`approve`, `reject: NOTE`, `edit: JSON`, or the text."""
+    by_default: bool = False
+    """Whether nobody answered in time and the default was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedFromContextEvent(Event):
-    """The window was too small for all that the memory holds."""
+    """The window of the model that is asked was too small for the whole chat."""
 
     name = "dropped_from_context"
     role: str
     call: str
     entries: int
     """How many memory entries did not fit into the model's window."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """How much of each part was left out, by the names that `ContextFit.drop` has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

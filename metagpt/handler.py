@@ -32,6 +32,16 @@ Out = TypeVar("Out", bound=Reply)
 Slot = tuple[type[Message], ...]
 
 
+class Patience(Protocol):
+    """A value that says how long a person may take to agree: `metagpt.WaitLimit`."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def default(self) -> Any: ...  # Any: an answer, which the runtime knows
+
+
 class Retry(Protocol):
     """A value that says when to try a failed handler again: `metagpt.RetryPolicy`, or one of the user's own."""
 
@@ -69,7 +79,7 @@ class HandlerSpec:
     keep: int | None = None
     """Index of the kept slot of a join."""
     concurrency: int | None = None
-    approve: bool = False
+    approve: bool | Patience = False
     retry: int | Retry | None = None
 
 
@@ -82,7 +92,7 @@ class _Subscription:
     limit: int | None
     keep: object
     concurrency: int | None
-    approve: bool
+    approve: bool | Patience
     retry: int | Retry | None
 
 
@@ -106,7 +116,7 @@ def on(
     when: Callable[[list[A]], bool] | None = ...,
     limit: int | None = ...,
     concurrency: int | None = ...,
-    approve: bool = ...,
+    approve: bool | Patience = ...,
     retry: int | Retry | None = ...,
 ) -> _One[list[A]]: ...
 @overload
@@ -117,7 +127,7 @@ def on(
     when: Callable[[A], bool] | None = ...,
     limit: int | None = ...,
     concurrency: int | None = ...,
-    approve: bool = ...,
+    approve: bool | Patience = ...,
     retry: int | Retry | None = ...,
 ) -> _One[A]: ...
 @overload
@@ -128,7 +138,7 @@ def on(
     when: Callable[[A], bool] | None = ...,
     limit: int | None = ...,
     concurrency: int | None = ...,
-    approve: bool = ...,
+    approve: bool | Patience = ...,
     retry: int | Retry | None = ...,
 ) -> _One[A]: ...
 @overload
@@ -141,7 +151,7 @@ def on(
     limit: int | None = ...,
     keep: type[A] | type[B] | None = ...,
     concurrency: int | None = ...,
-    approve: bool = ...,
+    approve: bool | Patience = ...,
     retry: int | Retry | None = ...,
 ) -> _Two[A, B]: ...
 @overload
@@ -155,7 +165,7 @@ def on(
     limit: int | None = ...,
     keep: type[A] | type[B] | type[C] | None = ...,
     concurrency: int | None = ...,
-    approve: bool = ...,
+    approve: bool | Patience = ...,
     retry: int | Retry | None = ...,
 ) -> _Three[A, B, C]: ...
 def on(
@@ -164,7 +174,7 @@ def on(
     limit: int | None = None,
     keep: Any = None,
     concurrency: int | None = None,
-    approve: bool = False,
+    approve: bool | Patience = False,
     retry: int | Retry | None = None,
 ) -> Any:
     """Make an async method of a role a handler of the messages named.
@@ -175,7 +185,7 @@ def on(
         limit: Most runs of this handler in one chain of causes, 1 or more.
         keep: In a join, the type whose message stays and joins every later partner.
         concurrency: Runs up to N messages at a time, outside the role's own one-at-a-time order.
-        approve: A person must agree before the output is published.
+        approve: A person must agree before the output is published; a `WaitLimit` says how long that may take.
         retry: Further attempts after a failure: their number, or a policy.
 
     Raises:
@@ -277,6 +287,9 @@ def _check_keywords(owner: str, subscription: _Subscription, slots: tuple[Slot, 
             raise HandlerSignatureError(
                 f"{owner}: found {label}={value!r}; expected a whole number, 1 or more. Leave it out for no {label}."
             )
+    approve = subscription.approve
+    if not isinstance(approve, bool) and not (hasattr(approve, "seconds") and hasattr(approve, "default")):
+        raise HandlerSignatureError(f"{owner}: found approve={approve!r}; expected True or a limit. Pass WaitLimit(seconds=3600).")
     retry = subscription.retry
     if retry is not None and not _is_count(retry, 0) and not hasattr(retry, "delay_s"):
         raise HandlerSignatureError(f"{owner}: found retry={retry!r}; expected a number, 0 or more, or a policy. Pass RetryPolicy(...).")

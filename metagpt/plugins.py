@@ -1,4 +1,4 @@
-"""Plugins: models, memories, actions, journals, roles and teams, found by name on first use.
+"""Plugins: models, memories, actions, journals, roles, teams, predictors and architectures, found by name on first use.
 
 Our own parts are registered the same way, as entry points of this package. A broken plugin is an error for whoever asked
 for it and for nobody else.
@@ -6,17 +6,21 @@ for it and for nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from metagpt.actions.interface import Action
+from metagpt.actions.sources import ActionSource
 from metagpt.errors import ConfigError, MetaGPTError, did_you_mean
+from metagpt.journal.interface import Journal
+from metagpt.memory.interface import Memory
 from metagpt.models.interface import Model
 
-__all__ = ["GROUPS", "Plugin", "list_plugins", "load_plugin", "open_model"]
+__all__ = ["GROUPS", "Plugin", "list_plugins", "load_plugin", "open_action", "open_journal", "open_memory", "open_model"]
 
-GROUPS = ("models", "memory", "actions", "journals", "roles", "teams")
+GROUPS = ("models", "memory", "actions", "journals", "roles", "teams", "predictors", "architectures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Plugin:
     version: str
     value: str
     """`module:attribute`."""
+    location: str = ""
+    """The folder that the distribution is installed in."""
     error: str = ""
     """Why it does not load; empty when it does, or was not tried."""
 
@@ -54,7 +60,7 @@ def _load(group: str, point: EntryPoint) -> Any:
         return point.load()
     except MetaGPTError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"plugins: found {group} plugin {point.name!r} ({point.value}) that does not load ({type(error).__name__}: {error});"
             " expected an importable object. Reinstall or remove its package."
@@ -78,25 +84,99 @@ def open_model(reference: str, settings: Mapping[str, object] | None = None) -> 
     return opened
 
 
+def open_memory(name: str, settings: Mapping[str, object] | None = None) -> Memory:
+    """The memory of that name: `window`, `token_budget`, `summary`, `vector`, `long_term`, or a plugin's.
+
+    Args:
+        name: What it is registered as.
+        settings: Keywords of its constructor, such as `last` or `path`.
+
+    Raises:
+        ConfigError: there is none of that name, or it does not take these settings.
+    """
+    kind = load_plugin("memory", name)
+    try:
+        opened = kind(**dict(settings or {}))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"memory {name!r}: found settings {dict(settings or {})!r} ({error}); expected others. Mend them.") from error
+    if not isinstance(opened, Memory):
+        raise ConfigError(f"memory {name!r}: found the plugin to open {opened!r}; expected a Memory. Mend the plugin.")
+    return opened
+
+
+def open_action(reference: str) -> Action | ActionSource:
+    """The action that a reference names: `read_file`; or what a plugin opens, as `mcp:git`, which may be a source of many.
+
+    Raises:
+        ConfigError: no plugin has that name, or it is no action.
+    """
+    name, colon, rest = reference.partition(":")
+    found = load_plugin("actions", name)
+    if colon and callable(found) and not isinstance(found, Action):
+        found = found(rest)
+    elif colon:
+        raise ConfigError(f"action {reference!r}: found the plain action {name!r}; expected no ':' behind it. Write {name!r}.")
+    if not isinstance(found, Action | ActionSource):
+        hint = f"Write '{name}:NAME'" if not colon and callable(found) else "Mend the plugin"
+        raise ConfigError(f"action {reference!r}: found {found!r}; expected an action. {hint}.")
+    return found
+
+
+def open_journal(reference: str) -> Journal:
+    """The journal that a reference names: `memory`, `sqlite:PATH`, or a plugin's own.
+
+    Raises:
+        ConfigError: no plugin has that name, or what it opens is no journal.
+    """
+    name, colon, rest = reference.partition(":")
+    if not colon and "." in name:
+        raise ConfigError(f"journal {reference!r}: found a file's name; expected NAME or NAME:REST. Write 'sqlite:{reference}'.")
+    kind = load_plugin("journals", name)
+    try:
+        opened = kind(rest) if colon else kind()
+    except TypeError as error:
+        raise ConfigError(f"journal {reference!r}: found {error}; expected NAME, or NAME:REST where it takes a path. Mend it.") from error
+    if not isinstance(opened, Journal):
+        raise ConfigError(f"journal {reference!r}: found the plugin {name!r} to open {opened!r}; expected a Journal. Mend the plugin.")
+    return opened
+
+
 def list_plugins(*, try_loading: bool = True) -> list[Plugin]:
     """Every registered part, with its load error if it has one."""
     plugins = []
     for group in GROUPS:
-        for point in sorted(entry_points(group=f"metagpt.{group}"), key=lambda p: p.name):
-            error = ""
-            if try_loading:
-                try:
-                    _load(group, point)
-                except MetaGPTError as problem:
-                    error = str(problem)
+        points = entry_points(group=f"metagpt.{group}")
+        for point in sorted(points, key=lambda each: (each.name, each.value)):
+            others = {each.value for each in points if each.name == point.name} - {point.value}
+            distribution, version, location = _origin(point)
             plugins.append(
                 Plugin(
                     group=group,
                     name=point.name,
-                    distribution=point.dist.name if point.dist else "",
-                    version=point.dist.version if point.dist else "",
+                    distribution=distribution,
+                    version=version,
                     value=point.value,
-                    error=error,
+                    location=location,
+                    error=_load_error(group, point, others) if try_loading else "",
                 )
             )
     return plugins
+
+
+def _load_error(group: str, point: EntryPoint, others: Collection[str]) -> str:
+    if others:
+        elsewhere = " and as ".join(sorted(others))
+        return f"plugins: found {group} plugin {point.name!r} registered as {elsewhere}, too; expected one. Remove one."
+    try:
+        _load(group, point)
+    except MetaGPTError as problem:
+        return str(problem)
+    return ""
+
+
+def _origin(point: EntryPoint) -> tuple[str, str, str]:
+    """Name, version and folder of the distribution; empty where its own files do not say."""
+    if point.dist is None:
+        return "", "", ""
+    metadata = point.dist.metadata
+    return metadata["Name"] or "", metadata["Version"] or "", str(point.dist.locate_file(""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 import random
@@ -17,15 +18,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, LiteralString, cast
 from typing_extensions import TypeVar
 
 from metagpt.actions.interface import Action, as_action
+from metagpt.actions.sources import ActionSource
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import ActionError, ConfigError, did_you_mean
 from metagpt.handler import HandlerSpec, handlers_of
 from metagpt.memory.interface import Memory, MemoryEntry
+from metagpt.message import Message
 from metagpt.models.interface import Model, ModelOptions
+from metagpt.plugins import open_action
 from metagpt.runtime.asking import Answers
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile
+from metagpt.runtime.questions import ask_person
+from metagpt.runtime.remembering import recall
 from metagpt.runtime.role_state import fresh_state, mutable_names, template_state
+from metagpt.runtime.ticks import WaitLimit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -46,14 +53,27 @@ class RoleMemory:
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
 
-    async def remember(self, text: str) -> None:
-        """Keep a note; it counts once this handler's outcome is recorded."""
-        self._execution.remembered.append(MemoryEntry(text=text))
+    async def remember(self, text: str, *, key: str = "", shared: bool = False) -> None:
+        """Keep a note; it counts once this handler's outcome is recorded.
+
+        Args:
+            text: The note.
+            key: What it is kept under: it takes the place of the note that was kept under it before.
+            shared: Whether other roles may recall it, too: those with the same long-term memory.
+
+        Raises:
+            ConfigError: it is to be shared, and this role's memory is its own alone.
+        """
+        if shared and not self._execution.shares:
+            raise ConfigError(
+                f"{self._execution.handler}: found remember(shared=True) with a memory that ends with the run; expected one that"
+                " several roles have. Give the role LongTermMemory(path)."
+            )
+        self._execution.remember(MemoryEntry(text=text, key=key, shared=shared))
 
     async def recall(self, query: str, limit: int = 5) -> list[str]:
         """The notes and exchanges that fit the query best, the best first."""
-        found = await self._execution.recall(query, limit)
-        return [f"{entry.text}\n{entry.answer}" if entry.kind == "exchange" else entry.text for entry in found]
+        return [entry.content for entry in await recall(self._execution, query, limit)]
 
 
 class Role(Generic[Deps]):
@@ -65,8 +85,9 @@ class Role(Generic[Deps]):
     Args:
         name: What messages are addressed by; the class's name in snake_case if left out.
         model: What answers this role: a model, or a reference such as `openai:gpt-5-mini`; the team's if left out.
-        memory: What it remembers and how; the team's if left out.
-        actions: What it may perform, or offer its model as tools.
+        memory: What it remembers and how: a memory, or the name of one such as `vector`; the team's if left out.
+        actions: What it may perform, or offer its model as tools: actions, names of installed ones such as `"read_file"`,
+            and sources of several such as `"mcp:NAME"`.
         persona: Who it is, in place of the docstring.
     """
 
@@ -80,8 +101,10 @@ class Role(Generic[Deps]):
 
     name: str = "role"
     model: Model | str | None = None
-    own_memory: Memory | None = None
+    own_memory: Memory | str | None = None
     actions: tuple[Action, ...] = ()
+    action_sources: tuple[ActionSource, ...] = ()
+    """What offers more actions once it is open; in a run they stand in `actions`, too."""
     persona: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -93,14 +116,14 @@ class Role(Generic[Deps]):
         if cls.__doc__ and "persona" not in vars(cls):
             cls.persona = inspect.cleandoc(cls.__doc__)
         if "actions" in vars(cls):
-            cls.actions = _checked_actions(cls.__name__, cls.actions)
+            cls.actions, cls.action_sources = _checked_actions(cls.__name__, cls.actions)
 
     def __init__(
         self,
         name: str | None = None,
         *,
         model: Model | str | None = None,
-        memory: Memory | None = None,
+        memory: Memory | str | None = None,
         actions: Sequence[Any] = (),  # Any: @action functions are typed as the functions they were
         persona: str | None = None,
     ) -> None:
@@ -113,7 +136,37 @@ class Role(Generic[Deps]):
         if memory is not None:
             self.own_memory = memory
         if actions:
-            self.actions = _checked_actions(self.name, actions)
+            self.actions, self.action_sources = _checked_actions(self.name, actions)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        model: Model | str | None = None,
+        memory: Memory | str | None = None,
+        actions: Sequence[Any] = (),
+        messages: Sequence[type[Message]] = (),
+    ) -> Self:
+        """A role that stands in a file, which is read as data: Markdown with front matter, or TOML.
+
+        Args:
+            path: The file; its name is the role's where it says none.
+            name: As in the constructor; what is given here comes before what the file says. So do model and memory.
+            model: As in the constructor.
+            memory: As in the constructor.
+            actions: Actions that the file may name beside the installed ones; all are the role's if it names none.
+            messages: Message classes that the file may name beside those it declares.
+
+        Raises:
+            ConfigError: there is no such file, or it is no Markdown or TOML.
+            TeamError: everything that is wrong with it, at once, each with `FILE:LINE`.
+        """
+        from metagpt.from_file import read_role
+
+        plan = read_role(Path(path), cls, messages=messages, actions=actions)
+        return cast("Self", plan.make(cls, name=name, model=model, memory=memory))
 
     @property
     def template(self) -> Mapping[str, str | None]:
@@ -140,6 +193,16 @@ class Role(Generic[Deps]):
         if self._state_to_copy:
             fresh_state(attempt, self._state_to_copy, template)
         return attempt
+
+    def with_opened(self, actions: Sequence[Action]) -> Self:
+        """A copy of the role that has these actions of its sources besides its own.
+
+        Raises:
+            ConfigError: two actions have one name.
+        """
+        opened = copy.copy(self)
+        opened.actions, _ = _checked_actions(self.name, (*self.actions, *actions))
+        return opened
 
     @property
     def _attempt(self) -> Execution:
@@ -214,6 +277,34 @@ class Role(Generic[Deps]):
         offered = None if tools is None else [as_action(tool) for tool in tools]
         return await ask_model(self._attempt, form, prompt, tools=offered, options=options, name=name, context=context)
 
+    async def ask_person(
+        self,
+        form: TypeForm[T],
+        prompt: LiteralString | PromptFile,
+        /,
+        *,
+        wait_limit: WaitLimit | None = None,
+        **context: Any,  # Any: whatever the prompt's names stand for
+    ) -> T:
+        """A person's answer to the prompt; the run waits for it, in this process or until another one goes on.
+
+        What the handler did before is not done again. An answer that does not fit is asked for again.
+
+        Args:
+            form: A Message, any type pydantic validates, or `str`.
+            prompt: As in `ask`.
+            wait_limit: How long the person may take, and what counts then; the team's if left out.
+            context: The prompt's values.
+
+        Raises:
+            ActionError: the person would not answer, or nobody did in time.
+        """
+        from metagpt.runtime.prompts import render
+
+        attempt = self._attempt
+        text = render(prompt, context, attempt.prompts, owner=attempt.handler)
+        return ask_person(attempt, form, text, limit=wait_limit)
+
     async def do(self, performed: Any, /, **arguments: Any) -> Any:  # Any: an action is typed as its function
         """Perform an action, once whatever happens, as far as the policy allows.
 
@@ -270,7 +361,7 @@ class Role(Generic[Deps]):
 
 
 _PARTS = frozenset({"template", "for_attempt", "handlers", "memory", "workspace", "deps", "log", "random", "feedback", "now"})
-_ASKING = frozenset({"ask", "ask_many", "do"})
+_ASKING = frozenset({"ask", "ask_many", "ask_person", "do"})
 
 
 def _check_names(cls: type[Role[Any]]) -> None:
@@ -282,12 +373,15 @@ def _check_names(cls: type[Role[Any]]) -> None:
             )
 
 
-def _checked_actions(owner: str, given: Sequence[Any]) -> tuple[Action, ...]:
-    actions = tuple(as_action(each) for each in given)
+def _checked_actions(owner: str, given: Sequence[Any]) -> tuple[tuple[Action, ...], tuple[ActionSource, ...]]:
+    """The actions, and the sources of more, with names looked up among the installed ones."""
+    named = [open_action(each) if isinstance(each, str) else each for each in given]
+    sources = tuple(each for each in named if isinstance(each, ActionSource))
+    actions = tuple(as_action(each) for each in named if not isinstance(each, ActionSource))
     twice = [name for name, count in Counter(each.name for each in actions).items() if count > 1]
     if twice:
         raise ConfigError(f"{owner}: found two actions called {twice[0]!r}; expected names that differ. Rename one.")
-    return actions
+    return actions, sources
 
 
 def _prompt_folders(cls: type) -> tuple[Path, ...]:

@@ -68,6 +68,25 @@ class Run(Generic[Out]):
         """What the run waits for a person to answer."""
         return tuple(self._state.pending.values())
 
+    def can_go_on(self, now: float) -> bool:
+        """Whether resuming gets anywhere without an answer: something was cut, or a person's time is over.
+
+        Args:
+            now: Seconds since 1970 UTC.
+        """
+        if self.status == "waiting" and not self._state.live:
+            return any(pending.until is not None and pending.until <= now for pending in self.pending)
+        return self.status != "done"
+
+    def difference(self, pending: Pending) -> str:
+        """What would change if a person agreed, as a unified diff; empty where there is nothing to compare with.
+
+        Files are compared with those in the run's folder, messages with the last one of their type.
+        """
+        from metagpt.runtime.differences import difference
+
+        return difference(pending, self.messages, self.workspace)
+
     @property
     def usage(self) -> Usage:
         """What the run spent, all its resumptions together."""
@@ -106,7 +125,7 @@ class Run(Generic[Out]):
 
 
 class RunStream(Generic[Out]):
-    """A run on its way: an async iterator of its events and an async context manager that cancels what is left."""
+    """A run on its way: an async iterator of its events and an async context manager: leaving it cancels it, or lets it wait."""
 
     def __init__(
         self, environment: Environment, first: Callable[[], Tick], finish: Callable[[], Run[Out]], release: Callable[[], None]
@@ -156,7 +175,7 @@ class RunStream(Generic[Out]):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._task is not None and not self._task.done():
-            self.cancel()
+            self._environment.leave()
         await self._ended()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -183,12 +202,12 @@ class RunStream(Generic[Out]):
             self._release()
 
     async def _ended(self) -> None:
-        """Wait for the run's task; a caller that is cancelled cancels the run and lets it be recorded."""
+        """Wait for the run's task; a caller that is cancelled leaves the run and lets that be recorded."""
         task = self._start()
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            self.cancel()
+            self._environment.leave()
             await asyncio.wait([task])
             raise
 

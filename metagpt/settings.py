@@ -8,10 +8,16 @@ Variables, with two underscores between the parts, or one where that can be read
     METAGPT_MODELS_ENGINEER_REF=openai:NAME   [models.engineer] ref
     METAGPT_MODELS__ENGINEER__DEVICE=cuda     [models.engineer] device
     METAGPT_BUDGET_USD=0.5                    [budget] usd
+    METAGPT_HUB=~/models                      [hub] path
+    METAGPT_PEOPLE_SECONDS=3600               [people] seconds
+
+Tables [mcp.NAME] name servers that this user lets roles have started. They stand in metagpt.toml, or for all projects in
+`~/.metagpt/metagpt.toml`; no variable, flag, team file or workspace of a run can add one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -22,14 +28,26 @@ from typing import Any, TypeAlias
 
 from metagpt.errors import ConfigError, did_you_mean
 
-__all__ = ["FILE_NAME", "BudgetSettings", "ModelSettings", "PriceSettings", "Settings", "find_settings_file", "read_settings"]
+__all__ = [
+    "FILE_NAME",
+    "BudgetSettings",
+    "HubSettings",
+    "ModelSettings",
+    "PeopleSettings",
+    "PriceSettings",
+    "Settings",
+    "find_settings_file",
+    "read_settings",
+]
 
 FILE_NAME = "metagpt.toml"
 PREFIX = "METAGPT_"
 
 Table: TypeAlias = dict[str, Any]  # Any: TOML values, checked key by key
 
-_SECTIONS = ("models", "prices", "budget")
+_SECTIONS = ("models", "prices", "budget", "hub", "mcp", "people", "policy")
+_FLAT = ("budget", "hub", "people", "policy")
+"""Sections that are not a table for each name."""
 _OPTIONS = (
     "ref", "api_key_env", "context_tokens", "device", "dtype", "max_batch",
     "max_concurrency", "max_output_tokens", "stall_timeout_s", "timeout_s",
@@ -69,6 +87,24 @@ class BudgetSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """Where models and datasets are kept."""
+
+    path: Path | None = None
+    """The hub's folder, in metagpt.toml seen from that file; None means `.metagpt/hub` in the working folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSettings:
+    """How long people may take to answer, where a handler or question does not say."""
+
+    seconds: float | None = None
+    """None: as long as it takes."""
+    default: str = "reject: nobody answered in time"
+    """What counts then: `approve`, `reject`, or `reject: NOTE`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the user set."""
 
@@ -77,6 +113,12 @@ class Settings:
     prices: Mapping[str, PriceSettings] = field(default_factory=dict)
     """By model name or reference."""
     budget: BudgetSettings = BudgetSettings()
+    hub: HubSettings = HubSettings()
+    people: PeopleSettings = PeopleSettings()
+    mcp: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Servers by name, as tables; `metagpt.actions.mcp` checks them when a role has one."""
+    policy: Mapping[str, object] = field(default_factory=dict)
+    """What actions are allowed, as a table; `Policy.from_table` checks it."""
     file: Path | None = None
     """Where they were read from; None where there is no file."""
 
@@ -94,12 +136,20 @@ def read_settings(folder: Path | None = None, environ: Mapping[str, str] | None 
     file = find_settings_file(folder or Path.cwd())
     table = _load(file) if file is not None else {}
     _check_sections(str(file), table)
+    servers = {**_servers_for_all_projects(os.environ if environ is None else environ), **table.get("mcp", {})}
+    for section in ("mcp", "policy"):
+        if file is not None and section in table:
+            _refuse_in_workspace(file, section)
     overridden = _overlay(table, os.environ if environ is None else environ)
     owner = " and ".join([*([str(file)] if file else []), *(["METAGPT_… variables"] if overridden else [])])
     return Settings(
         models={name: _model(f"{owner}: [models.{name}]", body) for name, body in table.get("models", {}).items()},
         prices={name: _price(f"{owner}: [prices.{name!r}]", body) for name, body in table.get("prices", {}).items()},
         budget=_budget(f"{owner}: [budget]", table.get("budget", {})),
+        hub=_hub(f"{owner}: [hub]", table.get("hub", {}), None if "hub" in overridden else file),
+        people=_people(f"{owner}: [people]", table.get("people", {})),
+        mcp=servers,
+        policy=table.get("policy", {}),
         file=file,
     )
 
@@ -125,14 +175,47 @@ def _check_sections(owner: str, table: Table) -> None:
     for name, body in table.items():
         if name not in _SECTIONS:
             raise ConfigError(
-                f"{owner}: found {name!r}; expected [models.NAME], [prices.NAME] or [budget]. {did_you_mean(name, _SECTIONS)}"
+                f"{owner}: found {name!r}; expected [models.NAME], [prices.NAME], [mcp.NAME], [budget], [hub], [people] or [policy]."
+                f" {did_you_mean(name, _SECTIONS)}"
             )
         if not isinstance(body, dict):
-            header = f"[{name}]" if name == "budget" else f"[{name}.NAME]"
+            header = f"[{name}]" if name in _FLAT else f"[{name}.NAME]"
             raise ConfigError(f"{owner}: found {name} = {body!r}; expected a table. Write {header} and its keys below it.")
         for key, inner in body.items():
-            if name != "budget" and not isinstance(inner, dict):
+            if name not in _FLAT and not isinstance(inner, dict):
                 raise ConfigError(f"{owner}: found {key} = {inner!r} in [{name}]; expected a table. Write [{name}.NAME] above its keys.")
+
+
+# servers
+
+
+def _servers_for_all_projects(environ: Mapping[str, str]) -> Table:
+    """The tables [mcp.NAME] of the user's own file, which holds nothing else."""
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    file = Path(home or "") / ".metagpt" / FILE_NAME
+    if not home or not file.is_file():
+        return {}
+    table = _load(file)
+    for section in table:
+        if section != "mcp":
+            raise ConfigError(f"{file}: found {section!r}; expected [mcp.NAME] alone. Write [{section}] into the project's {FILE_NAME}.")
+    _check_sections(str(file), table)
+    servers: Table = table.get("mcp", {})
+    return servers
+
+
+def _refuse_in_workspace(file: Path, section: str) -> None:
+    """Refuse a section that allows something, in a file that stands in the products of a run: a model may have written it."""
+    for folder in file.parents:
+        try:
+            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and "run_id" in record:
+            raise ConfigError(
+                f"{file}: found [{section}] in the products of run {record['run_id']!r}; expected none there, for models write those files."
+                f" Write it into {'~/.metagpt' if section == 'mcp' else 'a folder of your own, above'}/{FILE_NAME}, if it is yours."
+            )
 
 
 # values
@@ -172,6 +255,24 @@ def _budget(owner: str, body: Table) -> BudgetSettings:
     )
 
 
+def _hub(owner: str, body: Table, file: Path | None) -> HubSettings:
+    _check_keys(owner, body, [f.name for f in fields(HubSettings)])
+    path = body.get("path")
+    if path is not None and (not isinstance(path, str) or not path.strip()):
+        raise ConfigError(f"{owner}: found path = {path!r}; expected a folder, as text. Write it in quotes.")
+    if path is None:
+        return HubSettings()
+    return HubSettings(path=Path(path).expanduser() if file is None else file.parent / Path(path).expanduser())
+
+
+def _people(owner: str, body: Table) -> PeopleSettings:
+    _check_keys(owner, body, [f.name for f in fields(PeopleSettings)])
+    default = body.get("default", PeopleSettings().default)
+    if not isinstance(default, str) or default.partition(":")[0].strip() not in ("approve", "reject"):
+        raise ConfigError(f'{owner}: found default = {default!r}; expected "approve" or "reject: NOTE". Write one of them.')
+    return PeopleSettings(seconds=_number(owner, "seconds", body["seconds"]) if "seconds" in body else None, default=default)
+
+
 def _check_keys(owner: str, body: Table, known: list[str]) -> None:
     for key in body:
         if key not in known:
@@ -195,16 +296,17 @@ def _whole(owner: str, name: str, value: object) -> int:
 # environment
 
 
-def _overlay(table: Table, environ: Mapping[str, str]) -> bool:
-    """Lay the `METAGPT_…` variables over the file's table; whether there are any."""
-    variables = sorted(name for name in environ if name.startswith(PREFIX))
-    for variable in variables:
+def _overlay(table: Table, environ: Mapping[str, str]) -> set[str]:
+    """Lay the `METAGPT_…` variables over the file's table; the sections that they are of."""
+    sections = set()
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         *path, key = _path(variable)
+        sections.add(path[0])
         body = table
         for part in path:
             body = body.setdefault(part, {})
         body[key] = _typed(variable, path[0], key, environ[variable])
-    return bool(variables)
+    return sections
 
 
 def _path(variable: str) -> tuple[str, ...]:
@@ -212,6 +314,10 @@ def _path(variable: str) -> tuple[str, ...]:
     name = variable.removeprefix(PREFIX)
     if name == "MODEL":
         return ("models", "default", "ref")
+    if name in ("PEOPLE_SECONDS", "PEOPLE_DEFAULT"):
+        return ("people", name.removeprefix("PEOPLE_").lower())
+    if name in ("HUB", "HUB_PATH"):
+        return ("hub", "path")
     separator = "__" if "__" in name else "_"
     section, _, rest = name.partition(separator)
     if section == "BUDGET" and rest.lower() in {f.name for f in fields(BudgetSettings)}:
@@ -220,7 +326,7 @@ def _path(variable: str) -> tuple[str, ...]:
         role, _, option = rest.rpartition("__") if separator == "__" else _role_and_option(rest)
         if role and option:
             return ("models", role.lower(), option.lower())
-    known = ["MODEL", "MODELS_NAME_REF", *(f"BUDGET_{f.name.upper()}" for f in fields(BudgetSettings))]
+    known = ["MODEL", "MODELS_NAME_REF", "HUB", "PEOPLE_SECONDS", *(f"BUDGET_{f.name.upper()}" for f in fields(BudgetSettings))]
     raise ConfigError(
         f"environment: found {variable}; expected a setting, such as {', '.join(PREFIX + each for each in known[:3])}."
         f" {did_you_mean(variable, [PREFIX + each for each in known])} Unset it if it belongs to something else."
@@ -236,8 +342,8 @@ def _role_and_option(rest: str) -> tuple[str, str, str]:
 
 
 def _typed(variable: str, section: str, key: str, text: str) -> object:
-    """The text as a number or truth value where it is one; a reference stays text."""
-    if key == "ref":
+    """The text as a number or truth value where it is one; a reference or a path stays text."""
+    if key == "ref" or section == "hub" or (section, key) == ("people", "default"):
         return text
     if re.fullmatch(r"[+-]?\d+", text):
         return int(text)

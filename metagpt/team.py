@@ -16,16 +16,17 @@ from typing_extensions import TypeVar
 
 from metagpt.actions.workspace import Workspace
 from metagpt.environment import Environment, Setting, recorded_error
-from metagpt.errors import ConfigError, JournalError, TeamError, did_you_mean
+from metagpt.errors import ConfigError, InvalidReplyError, JournalError, TeamError, did_you_mean
 from metagpt.graph import Handler, findings, flow, named_types, to_networkx
 from metagpt.journal.in_memory import InMemoryJournal
 from metagpt.journal.interface import Journal, RunHeader, RunLog
+from metagpt.masking import known_secrets
 from metagpt.memory.interface import Memory
 from metagpt.memory.window import WindowMemory
 from metagpt.message import Goal, Message
 from metagpt.models.interface import Model
 from metagpt.models.retry import RetryPolicy
-from metagpt.plugins import load_plugin, open_model
+from metagpt.plugins import load_plugin, open_journal, open_memory, open_model
 from metagpt.role import Role
 from metagpt.run import Run, RunStream, fold
 from metagpt.runtime.budget import Budget
@@ -33,9 +34,9 @@ from metagpt.runtime.clock import Clock, SystemClock
 from metagpt.runtime.codec import TickCodec, types_by_tag
 from metagpt.runtime.outbox import Outbox
 from metagpt.runtime.policy import Policy
-from metagpt.runtime.secrets import known_secrets
+from metagpt.runtime.questions import read_answer, unfit_defaults, union_of
 from metagpt.runtime.state import State
-from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, Reject, RunResumed, RunStarted, Tick
+from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, EditArguments, Pending, Reject, RunResumed, RunStarted, Tick, WaitLimit
 from metagpt.runtime.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -55,15 +56,16 @@ class _Keywords(TypedDict, total=False):
 
     model: Model | str | None
     models: Mapping[str, Model | str] | None
-    memory: Memory | None
+    memory: Memory | str | None
     budget: Budget | None
     policy: Policy | None
-    journal: Journal | None
+    journal: Journal | str | None
     workspace: str | Path | None
     name: str | None
     clock: Clock | None
     seed: int | None
     call_retry: RetryPolicy | None
+    wait_limit: WaitLimit | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,16 @@ class Team(Generic[In, Out]):
         success: Says of the output whether the run succeeded; without it every run that is done did.
         model: What answers roles that have no model of their own: a model or a reference.
         models: The same by role name.
-        memory: What roles remember that have no memory of their own; the last 20 notes if left out.
+        memory: What roles remember that have no memory of their own, or its name; the last 20 notes if left out.
         budget: Most that a run may spend.
         policy: What actions are allowed.
-        journal: Where runs are kept; in memory if left out.
+        journal: Where runs are kept: a journal, or the name of one such as `sqlite:PATH`; in memory if left out.
         workspace: The folder of the runs' files; one for each run, under the system's temporary folder, if left out.
         name: What the team is called in lists of runs.
         clock: Where time comes from.
         seed: Where `self.random` comes from; 0 if left out.
         call_retry: When a failed model call is tried again.
+        wait_limit: How long people may take to answer, and what counts then, where a handler or question does not say.
 
     Raises:
         TeamError: everything that is wrong with the graph, at once.
@@ -130,20 +133,22 @@ class Team(Generic[In, Out]):
         success: Callable[[Any], bool] | None = None,
         model: Model | str | None = None,
         models: Mapping[str, Model | str] | None = None,
-        memory: Memory | None = None,
+        memory: Memory | str | None = None,
         budget: Budget | None = None,
         policy: Policy | None = None,
-        journal: Journal | None = None,
+        journal: Journal | str | None = None,
         workspace: str | Path | None = None,
         name: str | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
         call_retry: RetryPolicy | None = None,
+        wait_limit: WaitLimit | None = None,
     ) -> None:
+        journal = open_journal(journal) if isinstance(journal, str) else journal
         self._keywords: dict[str, Any] = {
             "start": start, "final": final, "success": success, "model": model, "models": models, "memory": memory,
             "budget": budget, "policy": policy, "journal": journal, "workspace": workspace, "name": name, "clock": clock,
-            "seed": seed, "call_retry": call_retry,
+            "seed": seed, "call_retry": call_retry, "wait_limit": wait_limit,
         }  # fmt: skip
         self.name = name or "team"
         named_models = {"model": model, **{f"models[{role!r}]": each for role, each in (models or {}).items()}}
@@ -161,15 +166,19 @@ class Team(Generic[In, Out]):
         self._workspace = Path(workspace).resolve() if workspace is not None else None
         self._wiring = self._check([role.name for role in roles])
         self._name_models(models or {})
+        for role in policy.roles if policy is not None else ():
+            if role not in self.roles:
+                raise ConfigError(f"Team(policy=): found role {role!r}; expected one of the team's. {did_you_mean(role, self.roles)}")
         self._codec = TickCodec(self._wiring.types or {}, known_secrets())
-        default_memory = memory or WindowMemory()
         self._setting = Setting(
             roles=self.roles,
             model_for=self.model_for,
-            memories={r.name: r.own_memory or default_memory for r in roles},
+            memories=_opened_memories(roles, memory or WindowMemory()),
+            mask=self._codec.mask,
             policy=policy or Policy(),
             clock=clock or SystemClock(),
             call_retry=call_retry or RetryPolicy(),
+            wait_limit=_checked_limit(wait_limit),
             success=success,
         )
 
@@ -182,6 +191,7 @@ class Team(Generic[In, Out]):
                 for h in self._handlers
                 if h.spec.approve
             ]
+        wrong += unfit_defaults(self._handlers)
         if wrong:
             raise TeamError(f"team {self.name!r}", wrong)
         return Wiring.of(self._handlers, self.final, found, types_by_tag(named_types(self._handlers, self.start, self.final)))
@@ -200,6 +210,21 @@ class Team(Generic[In, Out]):
             ConfigError: there is none of that name.
         """
         return cast("Team[Any, Any]", load_plugin("teams", name)(**keywords))
+
+    @classmethod
+    def from_file(cls, path: str | Path, **keywords: Any) -> Team[Any, Any]:  # Any: a file has types of its own
+        """The team that stands in a TOML or Markdown file, which is read as data; with keywords of `Team`.
+
+        They come before what the file says. A file can only tighten `policy`; without one, a person is asked before actions
+        run code or reach the network.
+
+        Raises:
+            ConfigError: there is no such file, or it is no Markdown or TOML.
+            TeamError: everything that is wrong with it, at once, each with `FILE:LINE`.
+        """
+        from metagpt.from_file import read_team
+
+        return cast("Team[Any, Any]", read_team(Path(path), Role).make(cls, Role, keywords))
 
     def with_(self, **keywords: Any) -> Team[In, Out]:  # Any: the keywords of the constructor
         """The same roles as a team with other keywords: `team.with_(model="embedded", budget=Budget(usd=1))`.
@@ -244,10 +269,14 @@ class Team(Generic[In, Out]):
         raise ConfigError("team.run_sync: found a running event loop; expected plain code. Write `await team.run(...)` here.")
 
     def stream(self, goal: In | str, *, run_id: str | None = None, session: str | None = None, deps: Any = None) -> RunStream[Out]:
-        """A run whose events are watched: iterate it, or enter it; leaving it cancels what still runs."""
+        """A run whose events are watched: iterate it, or enter it; leaving it cancels what still runs.
+
+        A run that has asked a person by then is left waiting instead, to be resumed.
+        """
         message = self._message(goal)
         run_id = run_id or os.urandom(6).hex()
         self._check_prices()
+        self._check_sources()
         now = self._setting.clock.now()
         header = RunHeader(run_id=run_id, team=self.name, goal=_goal_text(message), created=now, session=session)
         state = State.new(self._wiring, run_id, self.budget)
@@ -267,7 +296,8 @@ class Team(Generic[In, Out]):
 
         Args:
             run_id: The run.
-            answers: `Approve()`, `Reject(note)`, `Edit(message)` or text by the id of what is pending.
+            answers: `Approve()`, `Reject(note)`, `Edit(message)`, `EditArguments(json)` or text by the id of what is pending.
+                What has waited for longer than its limit and is not answered here gets its default.
             deps: As in `run`.
             fresh: Ask the models anew after a failure that their replies caused.
 
@@ -277,7 +307,7 @@ class Team(Generic[In, Out]):
             ConfigError: an answer to something that is not pending.
         """
         run = self.open_run(run_id)
-        if run.status == "done" or (run.status == "waiting" and not answers):
+        if not answers and not run.can_go_on(self._setting.clock.now()):
             return run
         async with self.resume_stream(run_id, answers=answers, deps=deps, fresh=fresh) as stream:
             return await stream.result()
@@ -287,6 +317,7 @@ class Team(Generic[In, Out]):
     ) -> RunStream[Out]:
         """`resume`, watched."""
         self._check_prices()
+        self._check_sources()
         log = self.journal.open(run_id, self._codec)
         try:
             state = self._folded(run_id, log.read())
@@ -322,21 +353,57 @@ class Team(Generic[In, Out]):
             ) from error
 
     def _answers(self, state: State, answers: Mapping[str, Answer]) -> tuple[Answered, ...]:
+        """The answers, and the defaults of what has waited for too long."""
         now = self._setting.clock.now()
         for pending, answer in answers.items():
             if pending not in state.pending:
                 raise ConfigError(
                     f"resume: found an answer to {pending!r}; expected something pending. {did_you_mean(pending, state.pending)}"
                 )
-            if not isinstance(answer, Approve | Reject | Edit | str):
-                raise ConfigError(f"resume: found {answer!r} as an answer; expected Approve(), Reject(note), Edit(message) or text.")
-            if isinstance(answer, Edit):
-                handler = self._wiring.handlers[state.pending[pending].handler]
-                said = (*handler.spec.published.types, *handler.spec.published.fanned)
-                if not isinstance(answer.message, said):
-                    names = " or ".join(cls.__name__ for cls in said)
-                    raise ConfigError(f"resume: found Edit({type(answer.message).__name__}) for {handler.key}; expected {names}.")
-        return tuple(Answered(now, pending, answer) for pending, answer in answers.items())
+            self.check_answer(state.pending[pending], answer)
+        given = [Answered(now, pending, answer, state.pending[pending].role) for pending, answer in answers.items()]
+        late = [
+            Answered(now, each.id, each.default, each.role, by_default=True)
+            for each in state.pending.values()
+            if each.id not in answers and each.until is not None and each.until <= now and each.default is not None
+        ]
+        return (*given, *late)
+
+    def check_answer(self, pending: Pending, answer: Answer) -> None:
+        """Refuse an answer that its question does not take, before anything runs.
+
+        Raises:
+            ConfigError: it does not; the error says what would.
+        """
+        takes: dict[str, tuple[type, ...]] = {
+            "approval": (Approve, Reject, Edit, str), "action": (Approve, Reject, EditArguments, str), "question": (Reject, Edit, str)
+        }  # fmt: skip
+        if not isinstance(answer, takes[pending.kind]):
+            names = ", ".join("text" if cls is str else cls.__name__ for cls in takes[pending.kind])
+            raise ConfigError(f"resume: found {answer!r} as an answer; expected one of {names}, as this is an {pending.kind}.")
+        if isinstance(answer, Edit):
+            said = self.answer_types(pending)
+            for message in (answer.message, *answer.more):
+                if not isinstance(message, said):
+                    names = " or ".join(cls.__name__ for cls in said) or "text"
+                    raise ConfigError(f"resume: found Edit({type(message).__name__}) for {pending.handler}; expected {names}.")
+        types = self.answer_types(pending) if pending.forms else ()
+        if types and isinstance(answer, str):
+            try:
+                read_answer(answer, union_of(types), types)
+            except InvalidReplyError as error:
+                raise ConfigError(f"resume: found an answer to {pending.handler} that does not fit. {error}") from error
+
+    def answer_types(self, pending: Pending) -> tuple[type[Message], ...]:
+        """The messages that a person may answer with: those that the handler says, or that the question asks for.
+
+        None where the question asks for another type: then its answer is text, and checked where it was asked.
+        """
+        if pending.kind == "question":
+            types = self._wiring.types or {}
+            return tuple(types[tag] for tag in pending.forms) if all(tag in types for tag in pending.forms) else ()
+        published = self._wiring.handlers[pending.handler].spec.published
+        return (*published.types, *published.fanned)
 
     def _environment(self, state: State, log: RunLog, deps: Any) -> Environment:
         folder = self._workspace or Path(tempfile.gettempdir()) / f"metagpt-{state.run_id}"
@@ -398,6 +465,11 @@ class Team(Generic[In, Out]):
                     " expected one. Add it under [prices] in metagpt.toml, or bound tokens instead."
                 )
 
+    def _check_sources(self) -> None:
+        for role in self.roles.values():
+            for source in role.action_sources:
+                source.check()
+
     async def close(self) -> None:
         """Close the models that this team opened."""
         for model in self._opened.values():
@@ -436,10 +508,26 @@ def _check_parts(roles: Sequence[Any], start: Any, models: Mapping[str, Any], me
             raise ConfigError(
                 f"Team({keyword}): found {model!r}; expected a model. Pass a reference like 'openai:NAME', or an object that is one."
             )
-    if not (memory is None or isinstance(memory, Memory)):
-        raise ConfigError(f"Team(memory=): found {memory!r}; expected a memory. Pass WindowMemory().")
+    memories = {"Team(memory=)": memory, **{f"memory of role {role.name!r}": role.own_memory for role in roles}}
+    for keyword, each in memories.items():
+        if not (each is None or isinstance(each, str | Memory)):
+            raise ConfigError(f"{keyword}: found {each!r}; expected a memory. Pass a name like 'window', or an object that is one.")
     if not (journal is None or isinstance(journal, Journal)):
         raise ConfigError(f"Team(journal=): found {journal!r}; expected a journal. Pass SqliteJournal(path).")
+
+
+def _opened_memories(roles: Sequence[Role[Any]], default: Memory | str) -> dict[str, Memory]:
+    """Each role's memory; those that are named alike are one object."""
+    wanted = {role.name: role.own_memory or default for role in roles}
+    named = {name: open_memory(name) for name in dict.fromkeys(each for each in wanted.values() if isinstance(each, str))}
+    return {role: named[each] if isinstance(each, str) else each for role, each in wanted.items()}
+
+
+def _checked_limit(limit: WaitLimit | None) -> WaitLimit | None:
+    """A team's limit answers everything that may be asked, so only what fits everything will do."""
+    if limit is not None and not (isinstance(limit, WaitLimit) and isinstance(limit.default, Approve | Reject)):
+        raise ConfigError(f"Team(wait_limit=): found {limit!r}; expected a WaitLimit with Approve() or Reject(note) as its default.")
+    return limit
 
 
 def _final_types(final: Any) -> tuple[type[Message], ...]:  # Any: a class, a union of classes or None

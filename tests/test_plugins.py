@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from metagpt import InMemoryJournal, Model, WindowMemory, plugins
+from metagpt import Goal, InMemoryJournal, Model, Team, WindowMemory, plugins
 from metagpt.errors import ConfigError
-from metagpt.plugins import GROUPS, list_plugins, load_plugin, open_model
+from metagpt.plugins import GROUPS, list_plugins, load_plugin, open_journal, open_model
 from metagpt.testing import ScriptedModel
 
 
@@ -17,11 +17,18 @@ def open_it(rest: str, settings: dict[str, object]) -> Any:
     return ScriptedModel([]) if rest == "right" else "no model"
 
 
+def no_journal(rest: str) -> str:
+    return rest
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [
         EntryPoint("mine", f"{__name__}:open_it", "metagpt.models"),
         EntryPoint("broken", "no_such_module:thing", "metagpt.models"),
+        EntryPoint("nonsense", "this is: no value!", "metagpt.models"),
+        EntryPoint("none", f"{__name__}:no_journal", "metagpt.journals"),
+        EntryPoint("memory", "metagpt:InMemoryJournal", "metagpt.journals"),
         EntryPoint("twice", f"{__name__}:open_it", "metagpt.models"),
         EntryPoint("twice", "elsewhere:open_it", "metagpt.models"),
         EntryPoint("repeated", f"{__name__}:open_it", "metagpt.models"),
@@ -47,6 +54,8 @@ def test_a_broken_plugin_is_an_error_only_for_whoever_asks_for_it(installed: Non
         load_plugin("models", "broken")
     errors = {plugin.name: plugin.error for plugin in list_plugins()}
     assert "does not load" in errors["broken"]
+    assert "does not load" in errors["nonsense"]
+    assert "registered as elsewhere:open_it, too" in errors["twice"]
     assert errors["mine"] == ""
 
 
@@ -60,3 +69,12 @@ def test_a_reference_is_opened_by_its_scheme(installed: None) -> None:
     assert isinstance(open_model("mine:right"), Model)
     with pytest.raises(ConfigError, match="model 'mine:wrong': found the plugin 'mine' to open 'no model'"):
         open_model("mine:wrong")
+
+
+def test_a_journal_is_opened_by_its_name(installed: None) -> None:
+    assert isinstance(open_journal("memory"), InMemoryJournal)
+    assert isinstance(Team([], final=Goal, journal="memory").journal, InMemoryJournal)
+    with pytest.raises(ConfigError, match="found the plugin 'none' to open 'x'; expected a Journal"):
+        open_journal("none:x")
+    with pytest.raises(ConfigError, match="journal 'memory:x': found .*; expected NAME"):
+        open_journal("memory:x")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metagpt.errors import ConfigError
-from metagpt.settings import BudgetSettings, ModelSettings, PriceSettings, Settings, read_settings
+from metagpt.settings import FILE_NAME, BudgetSettings, ModelSettings, PriceSettings, Settings, read_settings
 
 EXAMPLE = """
 [models.default]
@@ -105,3 +105,12 @@ def test_what_is_wrong_in_the_file_is_named_with_the_file(tmp_path: Path, text: 
 def test_what_is_wrong_in_a_variable_is_named_with_the_variable(tmp_path: Path, variable: str, value: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         read_settings(tmp_path, {variable: value})
+
+
+def test_the_hub_s_folder_is_seen_from_the_file_that_names_it_and_a_variable_wins(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text('[hub]\npath = "models"\n')
+    assert read_settings(tmp_path, {}).hub.path == tmp_path / "models"
+    assert read_settings(tmp_path, {"METAGPT_HUB": "1"}).hub.path == Path("1")
+    (tmp_path / FILE_NAME).write_text("[hub]\npath = 3\n")
+    with pytest.raises(ConfigError, match=r"\[hub\]: found path = 3; expected a folder, as text"):
+        read_settings(tmp_path, {})

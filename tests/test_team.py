@@ -60,7 +60,8 @@ class Critic(Role):
         ([Writer()], {"models": {"writter": "embedded"}}, r"Team\(models=\): found role 'writter'.*Did you mean 'writer'"),
         ([Writer(model=7)], {}, r"model of role 'writer'"),  # type: ignore[arg-type]
         ([Writer()], {"memory": []}, r"Team\(memory=\): found \[\]"),
-        ([Writer()], {"journal": "journal.db"}, r"Team\(journal=\): found 'journal.db'.*SqliteJournal"),
+        ([Writer()], {"journal": "journal.db"}, r"journal 'journal.db': found a file's name.*'sqlite:journal.db'"),
+        ([Writer()], {"journal": []}, r"Team\(journal=\): found \[\].*SqliteJournal"),
     ],
 )
 def test_what_cannot_be_a_part_of_a_team_is_refused(roles: Any, keywords: Any, words: str) -> None:

@@ -51,6 +51,11 @@ async def write_file(path: str, text: str, context: ActionContext) -> str:  # no
         raise ActionError(
             f"action 'write_file': found {len(text)} characters for {path!r}; expected at most {MOST_CHARS}. Write several files."
         )
+    if any(part.lower() == ".git" for part in PurePosixPath(path).parts):
+        raise ActionError(
+            f"action 'write_file': found {path!r}, a file of git's own, where it could name programs to run; expected another place."
+            " Use the git actions."
+        )
     with _told("write_file", path, context):
         await asyncio.to_thread(context.workspace.write_text, path, text)
     return f"wrote {len(text)} characters to {path}"
@@ -69,7 +74,7 @@ async def list_files(context: ActionContext, folder: str = ".") -> list[str]:  #
             f"action 'list_files': found {folder!r}; expected a folder of the workspace, as 'src'. Leave it out to list everything."
         )
     files: list[str] = await asyncio.to_thread(context.workspace.files)
-    found = [file for file in files if wanted in PurePosixPath(file).parents]
+    found = [file for file in files if wanted in PurePosixPath(file).parents and ".git" not in PurePosixPath(file).parts]
     if len(found) > MOST_FILES:
         raise ActionError(
             f"action 'list_files': found {len(found)} files in {folder!r}; expected at most {MOST_FILES}. Name a folder further down."

@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from metagpt.actions.docstrings import parameter_texts
+from metagpt.actions.hosts import Hosts
 from metagpt.errors import ActionError, ConfigError
 from metagpt.models.interface import JsonSchema, ToolSpec
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, TypeAdapter
 
-__all__ = ["Action", "ActionContext", "FunctionAction", "Permissions", "action", "as_action", "tool_spec"]
+__all__ = ["Action", "ActionContext", "AskPerson", "FunctionAction", "Permissions", "action", "as_action", "tool_spec"]
 
 _FIELD = "argument_"
 
@@ -36,11 +37,38 @@ class Permissions:
     executes: bool = False
     """Code that is not the application's own."""
     network: bool = False
+    unvetted: bool = False
+    """It is another's program, and nobody here has said what it touches; all of the above may be guesses."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Those that are set."""
-        return tuple(name for name in ("reads", "writes", "executes", "network") if getattr(self, name))
+        return tuple(name for name in ("reads", "writes", "executes", "network", "unvetted") if getattr(self, name))
+
+
+class AskPerson(Protocol):
+    """How an action asks a person.
+
+    The action is then run again from its start, once there is an answer: ask before changing anything.
+    """
+
+    async def __call__(self, question: str, form: Any = str, /, *, wait_limit: Any = None) -> Any:  # Any: of that form
+        """The person's answer.
+
+        Args:
+            question: For the person to read.
+            form: What the answer must be: `str`, a Message, or any type pydantic validates.
+            wait_limit: A `WaitLimit`; the team's if left out.
+
+        Raises:
+            ActionError: the person would not answer, or nobody did in time.
+        """
+        ...
+
+
+async def _nobody(question: str, form: Any = str, /, *, wait_limit: Any = None) -> Any:
+    """Outside of a run there is nobody to ask."""
+    raise ActionError(f"action: found nobody to ask {question!r}; expected a run with a journal. Perform it in a handler.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +81,10 @@ class ActionContext:
     idempotency_key: str = ""
     """The same for every try of one use of an action, in this process or after a crash."""
     role: str = ""
+    hosts: Hosts = Hosts()
+    """What the policy lets the role reach by network; no host unless the user named some."""
+    ask_person: AskPerson = _nobody
+    """Asks a person; the run waits for the answer."""
 
 
 @runtime_checkable
@@ -146,17 +178,25 @@ class FunctionAction:
         return schema
 
     async def perform(self, arguments: Mapping[str, Any], context: ActionContext) -> Any:
+        checked = self.check(arguments)
+        values = {name.removeprefix(_FIELD): getattr(checked, name) for name in type(checked).model_fields}
+        if self._context_parameter is not None:
+            values[self._context_parameter] = context
+        return await self._function(**values)
+
+    def check(self, arguments: Mapping[str, Any]) -> BaseModel:
+        """The arguments as the function's own types.
+
+        Raises:
+            ActionError: they do not fit.
+        """
         try:
-            checked = self._arguments.model_validate(dict(arguments))
+            return self._arguments.model_validate(dict(arguments))
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
             raise ActionError(
                 f"action {self.name!r}: found bad arguments ({problems}); expected {to_json(self.parameters).decode()}."
             ) from error
-        values = {name.removeprefix(_FIELD): getattr(checked, name) for name in type(checked).model_fields}
-        if self._context_parameter is not None:
-            values[self._context_parameter] = context
-        return await self._function(**values)
 
     def decode(self, result: str) -> Any:
         """A recorded result as the function would have returned it."""

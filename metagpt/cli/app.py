@@ -8,10 +8,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from metagpt.cli.chat import chat
 from metagpt.cli.check import check
+from metagpt.cli.data import data
+from metagpt.cli.devices import devices
 from metagpt.cli.doctor import doctor
 from metagpt.cli.graph import graph
+from metagpt.cli.hub import hub
+from metagpt.cli.improve import improve, rollback
+from metagpt.cli.lab import lab
 from metagpt.cli.new import new
+from metagpt.cli.plugins import plugins
 from metagpt.cli.resume import resume
 from metagpt.cli.run import run
 from metagpt.cli.runs import runs
@@ -66,8 +73,16 @@ app.command()(runs)
 app.command()(show)
 app.command()(check)
 app.command()(graph)
+app.command()(chat)
 app.command()(new)
+app.command()(plugins)
 app.command()(doctor)
+app.command()(devices)
+app.command()(improve)
+app.command()(rollback)
+app.add_typer(hub, name="hub")
+app.add_typer(data, name="data")
+app.add_typer(lab, name="lab")
 
 
 def start() -> None:

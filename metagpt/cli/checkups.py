@@ -22,6 +22,7 @@ from metagpt.cli.models import EMBEDDED, default_reference, open_configured
 from metagpt.errors import ConfigError, JournalError, MetaGPTError, SandboxError
 from metagpt.models.openai_compatible import OpenAICompatibleModel
 from metagpt.plugins import list_plugins
+from metagpt.runtime.policy import Policy
 from metagpt.settings import ModelSettings, Settings, read_settings
 
 __all__ = ["Finding", "examine_installation", "examine_journal", "examine_models", "examine_plugins", "examine_sandbox", "examine_settings"]
@@ -73,6 +74,7 @@ def examine_settings() -> tuple[Settings | None, Finding]:
     """The settings that hold here, or what is wrong with them."""
     try:
         settings = read_settings()
+        Policy.from_table(f"{settings.file}: [policy]", settings.policy)
     except ConfigError as error:
         return None, Finding(state="fault", text=str(error), mend="correct that line or variable")
     where = f"settings: {settings.file}" if settings.file else "settings: no metagpt.toml here or above, which is fine"

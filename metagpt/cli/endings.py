@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 from metagpt.cli.models import EMBEDDED
-from metagpt.cli.wording import amount, said, seconds, shown_path, visible
+from metagpt.cli.wording import amount, said, seconds, shown_path, until_when, visible
 from metagpt.run import Run
+from metagpt.runtime.ticks import Pending
 
 __all__ = ["WAYS_OUT", "tell_ending"]
 
@@ -54,11 +55,9 @@ def _outcome(run: Run[Any]) -> Iterator[str]:
 def _next_steps(run: Run[Any], references: Sequence[str], resume: Callable[..., str]) -> Iterator[str]:
     if run.status == "waiting":
         for pending in run.pending:
-            yield f"{pending.id}: {visible(pending.text)}"
-            yield from (said(message) for message in pending.proposed)
-            form = "ID=TEXT" if pending.kind == "question" else "ID=approve or ID=reject:NOTE"
+            yield from _question(run, pending)
             example = f"{pending.id}=…" if pending.kind == "question" else f"{pending.id}=approve"
-            yield f"answer with {form}: {resume(example)}"
+            yield f"answer with {_forms(pending)}: {resume(example)}"
     elif run.status == "cancelled":
         yield f"interrupted; what was done is recorded. Go on with: {resume()}"
     elif run.status == "failed":
@@ -66,3 +65,26 @@ def _next_steps(run: Run[Any], references: Sequence[str], resume: Callable[..., 
     names_its_own = run.output is not None and bool(getattr(run.output, "ways_out", None))
     if EMBEDDED in references and not run.success and run.status in ("done", "failed") and not names_its_own:
         yield from WAYS_OUT
+
+
+def _question(run: Run[Any], pending: Pending) -> Iterator[str]:
+    """What is asked, what it is about, and what would change."""
+    yield f"{pending.id}: {visible(pending.text)}"
+    yield from (said(message) for message in pending.about)
+    difference = run.difference(pending)
+    if difference:
+        yield visible(difference).rstrip("\n")
+    else:
+        yield from (said(message) for message in pending.proposed)
+    if pending.until is not None:
+        yield until_when(pending)
+
+
+def _forms(pending: Pending) -> str:
+    if pending.kind == "approval":
+        return "ID=approve, ID=reject:NOTE or ID=edit:JSON"
+    if pending.kind == "action":
+        return "ID=approve, ID=reject:NOTE, ID=edit:JSON (arguments) or ID=RESULT"
+    if pending.forms:
+        return f"ID=JSON ({' or '.join(pending.forms)})"
+    return "ID=TEXT" if pending.schema is None else "ID=JSON"

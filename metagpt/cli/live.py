@@ -17,7 +17,7 @@ from metagpt.cli.wording import first_line, money, seconds
 __all__ = ["LiveDisplay"]
 
 _TOLD = (
-    ev.RunStartedEvent, ev.MessagePublishedEvent, ev.HandlerFailedEvent, ev.DeltasDiscardedEvent, ev.ApprovalNeededEvent,
+    ev.RunStartedEvent, ev.MessagePublishedEvent, ev.HandlerFailedEvent, ev.DeltasDiscardedEvent, ev.ApprovalNeededEvent, ev.AnsweredEvent,
     ev.DroppedFromContextEvent,
 )  # fmt: skip
 """Events that stay on the screen as lines above the table."""

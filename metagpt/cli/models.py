@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metagpt.errors import ConfigError, MetaGPTError, did_you_mean
+from metagpt.human import Human
 from metagpt.models.interface import Model, Price
 from metagpt.plugins import open_model
 from metagpt.settings import ModelSettings, Settings
@@ -93,7 +94,7 @@ def choose_models(
     Raises:
         ConfigError: a role that the team lacks, or a model that cannot be opened with what is installed and set.
     """
-    own = dict(team._models)
+    own = {role: each for role, each in team._models.items() if not isinstance(team.roles[role], Human)}
     named = _named_models(own, settings, model, role_models or {})
     words = [f"{role}: {body.ref} ({why})" for role, (body, why) in named.items()]
     words += [f"{role}: {each.profile.reference} (its own)" for role, each in own.items() if role not in named and isinstance(each, Model)]
@@ -108,7 +109,9 @@ def choose_models(
         reference = chosen.ref if isinstance(chosen, ModelSettings) else chosen.profile.reference
         words.insert(0, f"{reference} ({why})")
         references.add(reference)
-    return Choice(team=shared, roles=opened, references=tuple(sorted(references)), line=f"model {'; '.join(words)}")
+    return Choice(
+        team=shared, roles=opened, references=tuple(sorted(references)), line=f"model {'; '.join(words)}" if words else "no model"
+    )
 
 
 def _open_shared(opener: _Opener, chosen: ModelSettings) -> Model:

@@ -38,7 +38,9 @@ class SandboxName(StrEnum):
     PROCESS = "process"
 
 
-TeamArgument = Annotated[str, typer.Argument(metavar="TEAM", help="An installed team's NAME, or FILE.py:team.", show_default=False)]
+TeamArgument = Annotated[
+    str, typer.Argument(metavar="TEAM", help="An installed team's NAME, FILE.py:team, FILE.toml or FILE.md.", show_default=False)
+]
 ModelOption = Annotated[
     str | None,
     typer.Option(

@@ -1,23 +1,30 @@
-"""Asking the person at the terminal what a run waits for, and reading answers from flags."""
+"""Asking the person at the terminal what a run waits for."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
+import select
 import sys
-import tempfile
+import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-
-from metagpt.cli.wording import said, visible
-from metagpt.errors import ConfigError, did_you_mean
+from metagpt.cli.answers import changed, editable
+from metagpt.cli.editor import edit_text
+from metagpt.cli.forms import Refused, fill_in
+from metagpt.cli.wording import print_difference, said, until_when, visible
+from metagpt.errors import ConfigError
 from metagpt.message import Message
+from metagpt.run import Run
 from metagpt.runtime.ticks import Answer, Approve, Edit, Pending, Reject
+from metagpt.team import Team
 
-__all__ = ["ask_person", "is_person_here", "read_answers"]
+__all__ = ["TimeOverError", "ask_people", "ask_person", "is_person_here", "line_reader"]
+
+Read = Callable[[str], str]
+
+
+class TimeOverError(Exception):
+    """The person took longer than the question waits."""
 
 
 def is_person_here() -> bool:
@@ -25,99 +32,114 @@ def is_person_here() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def ask_person(pending: Pending, *, read: Callable[[str], str] = input, edit: Callable[[str], str] | None = None) -> Answer:
+def line_reader(until: float | None) -> Read:
+    """Reads lines at the terminal, up to a time in seconds since 1970 UTC.
+
+    On Windows, whose terminals cannot be waited for, the time is looked at when a line has been typed.
+    """
+    if until is None:
+        return input
+
+    def read(prompt: str) -> str:
+        if sys.platform == "win32":
+            line = input(prompt)
+            if time.time() >= until:
+                raise TimeOverError
+            return line
+        print(prompt, end="", flush=True)
+        while not select.select([sys.stdin], [], [], max(0.0, min(until - time.time(), 3600.0)))[0]:
+            if time.time() >= until:
+                print()
+                raise TimeOverError
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.rstrip("\n")
+
+    return read
+
+
+def ask_people(team: Team[Any, Any], run: Run[Any], *, read: Read | None = None) -> dict[str, Answer]:
+    """The person's answers to all that the run waits for; what they took too long for is left out.
+
+    Raises:
+        EOFError: the person went away.
+    """
+    answers: dict[str, Answer] = {}
+    for pending in run.pending:
+        while pending.id not in answers:
+            try:
+                reader = read or line_reader(pending.until)
+                answer = ask_person(pending, read=reader, types=team.answer_types(pending), difference=run.difference(pending))
+                team.check_answer(pending, answer)
+                answers[pending.id] = answer
+            except TimeOverError:
+                print("Nobody answered in time.")
+                break
+            except ConfigError as error:  # asked again, with what is wrong
+                print(visible(str(error)))
+    return answers
+
+
+def ask_person(
+    pending: Pending,
+    *,
+    read: Read = input,
+    edit: Callable[[str], str] = edit_text,
+    types: Sequence[type[Message]] = (),
+    difference: str = "",
+) -> Answer:
     """Ask until the answer can be understood.
 
     Args:
         pending: What is asked.
         read: Shows a prompt and returns a line.
         edit: Lets the person change a text; the editor of $VISUAL or $EDITOR if left out.
+        types: The messages that answer it.
+        difference: What would change, as a unified diff.
     """
-    print(f"\n{visible(pending.text)}")
-    for message in pending.proposed:
-        print(said(message))
+    _show(pending, difference)
     if pending.kind == "question":
-        return read("answer: ").strip()
-    choices = _choices(pending)
+        return _answer(pending, types, read, edit)
+    choices = ["approve", "reject", "edit", "result"] if pending.kind == "action" else ["approve", "reject", "edit"]
+    draft = editable(pending)
     while True:
         word, _, rest = read(f"[{'/'.join(choices)}]: ").strip().partition(" ")
-        word = next((choice for choice in choices if word and choice.startswith(word.lower())), "")
-        if word == "approve":
-            return Approve()
-        if word == "reject":
-            return Reject(rest or read("note, what to do differently: ").strip())
-        if word == "result":
-            return rest or read("the result as JSON: ").strip()
-        edited = _edited(pending.proposed[0], edit or _edit_text) if word == "edit" else None
-        if edited is not None:
-            return edited
+        match next((choice for choice in choices if word and choice.startswith(word.lower())), ""):
+            case "approve":
+                return Approve()
+            case "reject":
+                return Reject(rest or read("note, what to do differently: ").strip())
+            case "result":
+                return rest or read("the result as JSON: ").strip()
+            case "edit":
+                try:
+                    draft = edit(draft)  # what was typed is there again the next time
+                    return changed(pending, draft)
+                except ConfigError as error:
+                    print(f"That does not fit: {visible(str(error))}")
 
 
-def _choices(pending: Pending) -> list[str]:
-    if pending.kind == "action":
-        return ["approve", "reject", "result"]
-    return ["approve", "reject", "edit"] if len(pending.proposed) == 1 else ["approve", "reject"]
+def _show(pending: Pending, difference: str) -> None:
+    print(f"\n{visible(pending.text)}")
+    for message in pending.about:
+        print(said(message))
+    if difference:
+        print_difference(difference)
+    else:
+        for message in pending.proposed:
+            print(said(message))
+    if pending.until is not None:
+        print(until_when(pending))
 
 
-def _edited(message: Message, edit: Callable[[str], str]) -> Edit | None:
-    """The message as the person changed it; None if it no longer fits its type, which is said."""
+def _answer(pending: Pending, types: Sequence[type[Message]], read: Read, edit: Callable[[str], str]) -> Answer:
     try:
-        return Edit(type(message).model_validate_json(edit(message.model_dump_json(indent=2))))
-    except (ValidationError, ConfigError) as error:
-        print(f"That does not fit: {error}")
-        return None
-
-
-def _edit_text(text: str) -> str:
-    """The text after the person's editor was closed.
-
-    Raises:
-        ConfigError: there is no editor, or it failed.
-    """
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
-    with tempfile.TemporaryDirectory(prefix="metagpt-edit-") as folder:
-        file = Path(folder) / "message.json"
-        file.write_text(text, encoding="utf-8")
-        try:
-            subprocess.run([*shlex.split(editor), str(file)], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise ConfigError(f"editor {editor!r}: {error}; expected an editor. Set EDITOR, or reject with a note.") from error
-        return file.read_text(encoding="utf-8")
-
-
-def read_answers(given: Sequence[str], pending: Sequence[Pending]) -> dict[str, Answer]:
-    """`--answer ID=approve|reject:NOTE|edit:JSON|TEXT` texts as answers.
-
-    Raises:
-        ConfigError: a text without an id, an id that is not pending, or an answer that its question does not take.
-    """
-    known = {each.id: each for each in pending}
-    answers: dict[str, Answer] = {}
-    for text in given:
-        identity, equals, answer = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--answer: found {text!r}; expected ID=approve, ID=reject:NOTE or ID=TEXT. Write the question's id first.")
-        if identity not in known:
-            raise ConfigError(f"--answer: found id {identity!r}; expected something the run waits for. {did_you_mean(identity, known)}")
-        answers[identity] = _answer(known[identity], answer)
-    return answers
-
-
-def _answer(pending: Pending, text: str) -> Answer:
-    if pending.kind == "question":
+        if types:
+            return Edit(fill_in(types, read, edit))
+        prompt = "answer: " if pending.schema is None else "answer (text or JSON): "
+        while not (text := read(prompt).strip()):
+            pass
         return text
-    word, _, note = text.partition(":")
-    if text == "approve":
-        return Approve()
-    if word == "reject":
-        return Reject(note)
-    if pending.kind == "action":
-        return text
-    if word == "edit" and len(pending.proposed) == 1:
-        try:
-            return Edit(type(pending.proposed[0]).model_validate_json(note))
-        except ValidationError as error:
-            raise ConfigError(f"--answer: found an edit that does not fit ({error}); expected the message as JSON. Mend it.") from error
-    raise ConfigError(
-        f"--answer: found {text!r} for {pending.id!r}; expected approve, reject:NOTE or edit:JSON. Write reject: before a note."
-    )
+    except Refused as refused:
+        return Reject(refused.note)

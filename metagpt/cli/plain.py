@@ -33,7 +33,7 @@ class PlainDisplay:
             print(f"[{self._progress.elapsed_s:7.1f} s] {line}", file=self._file, flush=True)
 
 
-def line_of(event: ev.Event) -> str:  # noqa: C901 - one case per event is the table itself
+def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one case per event is the table itself
     """The event in a line; empty for what is not told."""
     match event:
         case ev.RunStartedEvent():
@@ -56,8 +56,12 @@ def line_of(event: ev.Event) -> str:  # noqa: C901 - one case per event is the t
             return f"action failed: {first_line(event.error, 200)}" if event.error else ""
         case ev.ApprovalNeededEvent():
             return f"{event.role} waits for a person: {first_line(event.text, 200)}"
+        case ev.AnsweredEvent():
+            who = "nobody answered in time" if event.by_default else "a person answered"
+            return f"{event.role}: {who}: {first_line(event.answer, 200)}"
         case ev.DroppedFromContextEvent():
-            return f"{event.call}: {event.entries} memories did not fit into the model's window"
+            left_out = ", ".join(f"{count} of {part}" for part, count in event.parts.items())
+            return f"{event.call}: left out, for the model's window was too small: {left_out}"
         case _:
             return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from metagpt.cli.remembered import Remembered
 from metagpt.cli.teams import make_team, takes_sandbox
 from metagpt.errors import ConfigError
 from metagpt.runtime.budget import Budget
-from metagpt.settings import BudgetSettings, read_settings
+from metagpt.runtime.policy import Policy
+from metagpt.runtime.ticks import Approve, Reject, WaitLimit
+from metagpt.settings import BudgetSettings, PeopleSettings, read_settings
 from metagpt.team import Team
 
 __all__ = ["Prepared", "named_journal", "prepare"]
@@ -69,6 +71,10 @@ def prepare(spec: str, found: Any, flags: Flags, *, goal: str | None = None) -> 
         changes["workspace"] = workspace
     if flags.seed is not None:
         changes["seed"] = flags.seed
+    if team._keywords["wait_limit"] is None and settings.people.seconds is not None:
+        changes["wait_limit"] = _wait_limit(settings.people, settings.people.seconds)
+    if settings.policy:
+        changes["policy"] = _policy(team._keywords["policy"] or Policy(), Policy.from_table(f"{settings.file}: [policy]", settings.policy))
     changes["budget"] = _budget(team.budget, settings.budget, flags.budget)
     remembered = Remembered(
         team=spec, model=flags.model, role_models=flags.role_models, budget=flags.budget, sandbox=flags.sandbox,
@@ -88,6 +94,11 @@ def _workspace(team: Team[Any, Any], out: Path | None, goal: str | None) -> Path
     return check_output_folder(Path(slug(goal)))
 
 
+def _policy(own: Policy, users: Policy) -> Policy:
+    """The team's own, and that of the user's settings as well."""
+    return replace(own, also=replace(users, also=own.also))
+
+
 def _budget(own: Budget, settings: BudgetSettings, flags: dict[str, float | int]) -> Budget:
     """Each bound from the flags, else from the settings, else the team's own."""
     bounds: dict[str, Any] = {}
@@ -100,6 +111,11 @@ def _budget(own: Budget, settings: BudgetSettings, flags: dict[str, float | int]
         return Budget(**bounds)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _wait_limit(people: PeopleSettings, seconds: float) -> WaitLimit:
+    word, _, note = people.default.partition(":")
+    return WaitLimit(seconds=seconds, default=Approve() if word.strip() == "approve" else Reject(note.strip()))
 
 
 def named_journal(flags: Flags) -> str | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from metagpt.cli import options as o
+from metagpt.cli.answers import read_answers
 from metagpt.cli.journals import find_run, open_journal
-from metagpt.cli.people import read_answers
 from metagpt.cli.prepare import named_journal, prepare
 from metagpt.cli.remembered import Remembered, recall
 from metagpt.cli.teams import find_team, is_file, is_installed
@@ -39,7 +40,7 @@ def resume(
             "--answer",
             metavar="ID=ANSWER",
             show_default=False,
-            help="What a person says: ID=approve, ID=reject:NOTE, ID=edit:JSON, or ID=TEXT; may be repeated.",
+            help="What a person says: ID=approve, ID=reject:NOTE, ID=edit:JSON, ID=edit:@FILE, or ID=TEXT; may be repeated.",
         ),
     ] = None,
     fresh: o.FreshOption = False,
@@ -53,6 +54,8 @@ def resume(
     """Go on with a run where it stood.
 
     It may have been cut, cancelled, have failed, or wait for a person; nothing recorded is bought again.
+
+    What has waited for a person for longer than its time limit gets its default, without asking.
 
     Models, budget and sandbox are those the run was started with, where no flag says otherwise.
 
@@ -81,7 +84,7 @@ def resume(
     def begin() -> RunStream[Any]:
         return prepared.team.resume_stream(header.run_id, answers=answers, fresh=fresh)
 
-    rests = found.status == "done" or (found.status == "waiting" and not answers)
+    rests = not answers and not found.can_go_on(time.time())
     if rests and json:
         _retell(found)
     raise typer.Exit(work(prepared, None if rests else begin, header.run_id, json=json, resume=line))

@@ -29,7 +29,9 @@ DEFAULT_TEAM = "software"
 
 def run(
     goal: Annotated[str, typer.Argument(metavar="GOAL", help="What you want, in your own words.", show_default=False)],
-    team: Annotated[str, typer.Option("--team", metavar="TEAM", help="An installed team's NAME, or FILE.py:team.")] = DEFAULT_TEAM,
+    team: Annotated[
+        str, typer.Option("--team", metavar="TEAM", help="An installed team's NAME, FILE.py:team, FILE.toml or FILE.md.")
+    ] = DEFAULT_TEAM,
     model: o.ModelOption = None,
     role_model: o.RoleModelOption = None,
     out: Annotated[

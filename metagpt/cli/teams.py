@@ -1,4 +1,4 @@
-"""Teams by what the user typed: an installed team's name, or FILE.py:team."""
+"""Teams by what the user typed: an installed team's name, FILE.py:team, or a team that is data: FILE.toml or FILE.md."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from types import ModuleType
 from typing import Any
 
 from metagpt.errors import ConfigError, MetaGPTError, did_you_mean
+from metagpt.from_file.team_policy import users_policy
+from metagpt.journal.interface import Journal
 from metagpt.plugins import load_plugin
+from metagpt.settings import read_settings
 from metagpt.team import Team
 
 __all__ = ["find_team", "is_file", "is_installed", "load_team", "make_team", "takes_sandbox"]
 
 AnyTeam = Team[Any, Any]
 
+DATA_FILES = (".toml", ".md")
+"""Endings of files that hold a team as data: they are read, and never run."""
+
 
 def is_file(spec: str) -> bool:
     """Whether the team is named by a file, which must be named again to resume."""
-    return ".py:" in spec or spec.endswith((".py", ".toml"))
+    return ".py:" in spec or spec.endswith((".py", *DATA_FILES))
 
 
 def is_installed(name: str) -> bool:
@@ -35,20 +41,27 @@ def find_team(spec: str) -> Any:  # Any: whatever stands there under that name
     """What the user named: a Team, or a function that makes one.
 
     Args:
-        spec: `software`, `team.py:team`; the attribute is `team` where it is left out.
+        spec: `software`, `team.py:team`, `team.toml`; the attribute of a FILE.py is `team` where it is left out.
 
     Raises:
         ConfigError: there is no such team, or its file cannot be run.
         TeamError: its graph cannot work.
     """
-    if spec.endswith(".toml"):
-        raise ConfigError(
-            f"--team: found {spec!r}; teams in TOML files are not supported in this version. Write the team in Python: --team FILE.py:team."
-        )
+    if spec.endswith(DATA_FILES):
+        return _maker(Path(spec))
     if not is_file(spec):
         return load_plugin("teams", spec)
     path, colon, attribute = spec.rpartition(":")
     return _attribute(Path(path if colon else spec), attribute if colon else "team")
+
+
+def _maker(file: Path) -> Callable[..., AnyTeam]:
+    def make(*, journal: Journal | None = None, workspace: str | Path | None = None) -> AnyTeam:
+        settings = read_settings()
+        policy = users_policy(f"{settings.file}: [policy]", settings.policy)
+        return Team.from_file(file, journal=journal, workspace=workspace, policy=policy)
+
+    return make
 
 
 def make_team(spec: str, found: Any, **keywords: Any) -> AnyTeam:

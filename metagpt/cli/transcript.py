@@ -44,7 +44,7 @@ class Transcript:
     """Ids of the envelopes that are items of a fan-out."""
     started: float = 0.0
 
-    def take(self, kind: str, body: Body) -> None:
+    def take(self, kind: str, body: Body) -> None:  # noqa: C901 - one case per kind is the table itself
         """Take one record into account."""
         match kind:
             case "RunStarted":
@@ -66,6 +66,8 @@ class Transcript:
             case "HandlerSuspended":
                 pending = body["pending"]
                 self.pending[pending["id"]] = {key: pending[key] for key in ("kind", "role", "handler", "text", "proposed")}
+            case "Answered":
+                self.pending.pop(body["pending"], None)
             case "CallRequested" | "CallEnded" | "CallFailed":
                 self._call(kind, body)
             case "RunEnded":

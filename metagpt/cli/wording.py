@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 import unicodedata
+from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from metagpt.events import MessagePublishedEvent
 from metagpt.message import Message, tag_of
 from metagpt.runtime.budget import Usage
+from metagpt.runtime.ticks import Approve, Pending, Reject
 
-__all__ = ["ago", "amount", "first_line", "money", "published", "resume_command", "said", "seconds", "shown_path", "visible"]
+__all__ = [
+    "ago",
+    "amount",
+    "first_line",
+    "money",
+    "print_difference",
+    "published",
+    "resume_command",
+    "said",
+    "seconds",
+    "shown_path",
+    "until_when",
+    "visible",
+]
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
@@ -76,6 +93,38 @@ def published(event: MessagePublishedEvent) -> str:
     content = next((value for value in envelope.message.model_dump(mode="json").values() if isinstance(value, str) and value.strip()), "")
     beginning = f": {first_line(content)}" if content else ""
     return f"{envelope.sender} -> {tag_of(type(envelope.message))}{beginning}"
+
+
+def print_difference(difference: str, *, file: TextIO | None = None) -> None:
+    """A unified diff, in colours on a terminal."""
+    out = file or sys.stdout
+    if not out.isatty():
+        print(visible(difference).rstrip("\n"), file=out)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    console = Console(file=out)
+    for line in visible(difference).splitlines():
+        style = "bold" if line.startswith(("+++ ", "--- ")) else styles.get(line[:1], "")
+        console.print(Text(line, style=style), soft_wrap=True)
+
+
+def until_when(pending: Pending) -> str:
+    """When nobody's answer is waited for any longer, and what is taken then."""
+    assert pending.until is not None, "asked of what has an end"
+    at = datetime.fromtimestamp(pending.until).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    match pending.default:
+        case Approve():
+            taken = "it is approved"
+        case Reject(note):
+            taken = "it is rejected" + (f" ({first_line(note)})" if note else "")
+        case str(text):
+            taken = f"the answer is {first_line(text)!r}"
+        case _:
+            taken = "a message given beforehand takes its place"
+    return f"without an answer by {at}: {taken}"
 
 
 def shown_path(path: str | Path) -> str:

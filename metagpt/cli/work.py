@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 from metagpt.cli.endings import tell_ending
 from metagpt.cli.interruption import Interruption
 from metagpt.cli.json_lines import JsonDisplay
-from metagpt.cli.people import ask_person, is_person_here
+from metagpt.cli.people import ask_people, is_person_here
 from metagpt.cli.plain import PlainDisplay
 from metagpt.cli.prepare import Prepared
 from metagpt.cli.record import complete_record
@@ -88,7 +88,7 @@ async def _all(prepared: Prepared, begin: Begin | None, run_id: str, display: Di
         run: AnyRun = prepared.team.open_run(run_id) if begin is None else await _follow(begin(), display, interruption)
         while run.status == "waiting" and asks and not interruption.requested:
             try:
-                answers = {pending.id: ask_person(pending) for pending in run.pending}
+                answers = ask_people(prepared.team, run)
             except EOFError:  # the person went away: it waits on
                 return run
             run = await _follow(_answered(prepared, run_id, answers), display, interruption)

@@ -1,5 +1,6 @@
 """The one training loop of our own: it yields after every step, and the caller evaluates, prints and saves."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from metagpt.errors import LabError
 
 __all__ = ["Batches", "Optimizer", "Step", "fit"]
 
@@ -61,6 +64,7 @@ def fit(
     max_steps: int,
     loss_of: Callable[[nn.Module, Any], Tensor] = model_loss,
     clip_norm: float = 1.0,
+    accumulate: int = 1,
     share_gradients: Callable[[Sequence[Tensor]], None] | None = None,
     start: Mapping[str, Any] | None = None,
 ) -> Iterator[Step]:
@@ -68,14 +72,19 @@ def fit(
 
     Args:
         model: Trained in place; what differs between full, adapter and other training is which parameters need gradients.
-        batches: `batches[n]` is the batch of step n + 1, so that a resumed run sees the same ones.
+        batches: `batches[n]` is the batch of step n + 1, so that a resumed run sees the same ones; where batches are accumulated,
+            those of step n + 1 are `batches[n * accumulate]` and the next ones.
         optimizer: Its groups' learning rates at this moment are the peak rates.
         schedule: Step number (from 0) -> factor of the peak rates.
         max_steps: Counted from the very beginning, also when resumed.
         loss_of: (model, batch) -> scalar loss.
         clip_norm: Gradients are scaled down to this 2-norm over all parameters.
+        accumulate: Batches of one step; its loss is the mean of theirs.
         share_gradients: Called with all gradients before clipping; workers of one training average them here.
         start: A `Step.state()` to go on from; the losses are then those of a run that never stopped.
+
+    Raises:
+        LabError: a loss or gradient that is no finite number; the weights are those of the step before.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -90,14 +99,31 @@ def fit(
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * schedule(number)
         optimizer.zero_grad()
-        loss = loss_of(model, batches[number])
-        torch.autograd.backward(loss)
+        loss = 0.0
+        for part in range(number * accumulate, (number + 1) * accumulate):
+            loss += _backward(loss_of(model, batches[part]) / accumulate, number)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if share_gradients is not None:
             share_gradients(gradients)
-        norm = nn.utils.clip_grad_norm_(parameters, clip_norm)
+        norm = float(nn.utils.clip_grad_norm_(parameters, clip_norm))
+        _check_finite("gradient norm", norm, number)
         optimizer.step()
-        yield Step(number + 1, float(loss.detach()), float(norm), partial(_state, model, optimizer, number + 1, peaks))
+        yield Step(number + 1, loss, norm, partial(_state, model, optimizer, number + 1, peaks))
+
+
+def _backward(loss: Tensor, number: int) -> float:
+    value = float(loss.detach())
+    _check_finite("loss", value, number)
+    torch.autograd.backward(loss)
+    return value
+
+
+def _check_finite(what: str, value: float, number: int) -> None:
+    if not math.isfinite(value):
+        raise LabError(
+            f"fit: found the {what} {value} in step {number + 1}; expected a finite number. Lower the learning rate, lengthen the warmup,"
+            " or look for spoiled rows in that step's batch; then start anew, or go on from the last checkpoint."
+        )
 
 
 def _state(model: nn.Module, optimizer: Optimizer, number: int, peaks: Sequence[float]) -> dict[str, Any]:

@@ -26,14 +26,20 @@ class WindowMemory:
         self.exchanges = exchanges
 
     def open(self, role: str, entries: Iterable[MemoryEntry]) -> _Window:
-        return _Window(deque(entries, maxlen=self.last))
+        opened = _Window(self.last)
+        for entry in entries:
+            opened.add(entry)
+        return opened
 
 
 class _Window:
-    def __init__(self, entries: deque[MemoryEntry]) -> None:
-        self._entries = entries
+    def __init__(self, last: int) -> None:
+        self._entries: deque[MemoryEntry] = deque(maxlen=last)
 
     def add(self, entry: MemoryEntry) -> None:
+        if entry.key:
+            others = [each for each in self._entries if each.key != entry.key]
+            self._entries = deque(others, maxlen=self._entries.maxlen)
         self._entries.append(entry)
 
     def window(self) -> Sequence[MemoryEntry]:

@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from metagpt.errors import ConfigError
+from metagpt.models.context_fit import ContextFit
+
 __all__ = [
     "Candidate",
     "ChatMessage",
@@ -79,6 +82,20 @@ class ModelOptions:
     """Candidates to draw."""
     max_rounds: int = 8
     """Most model calls of one `ask` whose replies ask for tools."""
+    fit: ContextFit | None = None
+    """What is left out of a chat that is too long for the model's window; None: the oldest of the memory, then of the tools' results."""
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("temperature", self.temperature, 0, None),
+            ("top_p", self.top_p, 0, 1),
+            ("max_tokens", self.max_tokens, 1, None),
+            ("n", self.n, 1, None),
+            ("max_rounds", self.max_rounds, 0, None),
+        ):
+            if value is not None and not (least <= value and (most is None or value <= most)):
+                bounds = f"{least} or more" if most is None else f"from {least} to {most}"
+                raise ConfigError(f"ModelOptions: {name} = {value!r}; expected {bounds}. Change it, or leave it out.")
 
     def over(self, defaults: ModelOptions) -> ModelOptions:
         """These options, with each None or empty one taken from `defaults`.
@@ -95,6 +112,7 @@ class ModelOptions:
             stop=self.stop or defaults.stop,
             seed=defaults.seed if self.seed is None else self.seed,
             n=defaults.n if self.n is None else self.n,
+            fit=self.fit or defaults.fit,
         )
 
 
@@ -133,6 +151,8 @@ class Candidate:
     finish: FinishReason = "stop"
     logprob: float | None = None
     """Sum of the answer's token log-probabilities (nats), where the backend knows it."""
+    votes: int = 1
+    """For how many drawn candidates it counts where several are weighed; 0 for a draft that only evidence can choose."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from pydantic_core import from_json, to_json, to_jsonable_python
 from typing_extensions import TypeForm
 
 from metagpt.actions.interface import Action, tool_spec
-from metagpt.errors import ActionError, InvalidReplyError, did_you_mean
+from metagpt.errors import ActionError, InvalidReplyError
 from metagpt.events import DeltasDiscardedEvent, DroppedFromContextEvent
 from metagpt.memory.interface import MemoryEntry
+from metagpt.models.context_fit import MEMORY_PARTS, ContextFit
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, ToolCall
 from metagpt.models.structured import OutputType, output_type, reask_message
+from metagpt.runtime.context_window import Draft, fitted, room_bytes
 from metagpt.runtime.execution import Execution
 from metagpt.runtime.prompts import PromptFile, render
+from metagpt.runtime.remembering import window_for
 
 __all__ = ["REASKS", "Answers", "ask"]
 
@@ -30,7 +33,12 @@ class Answers(list[T]):
     """The answers that fitted the type, and how many candidates were drawn for them."""
 
     drawn: int = 1
-    """Candidates of the reply, those that did not fit included."""
+    """Votes of all candidates of the reply, those that did not fit included: one for each that was drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.votes: list[int] = []
+        """For how many drawn candidates each answer counts; 0 for a draft that only evidence can choose."""
 
 
 async def ask(
@@ -51,20 +59,21 @@ async def ask(
     """
     output = output_type(form)
     call = _call_name(execution, name)
+    specs = tuple(tool_spec(tool) for tool in tools or ())
+    request = ModelRequest(call=call, chat=(), schema=output.schema, tools=specs, options=options or ModelOptions())
     text = render(prompt, context, execution.prompts, owner=call)
-    chat = _chat(execution, call, text)
-    options = options or ModelOptions()
-    request = ModelRequest(
-        call=call,
-        chat=tuple(chat),
-        context=to_jsonable_python(dict(context), fallback=str),
-        schema=output.schema,
-        tools=tuple(tool_spec(tool) for tool in tools or ()),
-        options=options,
+    draft = Draft(
+        persona=execution.persona,
+        entries=await window_for(execution, call, text),
+        context=context,
+        prompt=text,
+        render=lambda less: render(prompt, less, execution.prompts, owner=call),
+        note=execution.invocation.note,
     )
-    answers = await _answers(execution, request, output, {tool.name: tool for tool in tools or ()})
+    request, draft = _into_window(execution, request, draft)
+    answers = await _answers(execution, request, draft, output, {tool.name: tool for tool in tools or ()})
     if execution.exchanges:
-        execution.remembered.append(MemoryEntry(kind="exchange", text=text, answer=output.encode(answers[0])))
+        execution.remember(MemoryEntry(kind="exchange", text=draft.prompt, answer=output.encode(answers[0])))
     return answers
 
 
@@ -75,49 +84,30 @@ def _call_name(execution: Execution, name: str | None) -> str:
     return execution.handler if execution.asked == 1 else f"{execution.handler}#{execution.asked}"
 
 
-def _chat(execution: Execution, call: str, text: str) -> list[ChatMessage]:
-    """Persona, what the memory puts into the window, the prompt; and a person's note on the last attempt."""
-    chat = [ChatMessage("system", execution.persona)] if execution.persona else []
-    entries = [*execution.host.recollection(execution.invocation).window(), *execution.remembered]
-    for entry in _fitting(execution, call, entries, len(text) + len(execution.persona)):
-        if entry.kind == "exchange":
-            chat += [ChatMessage("user", entry.text), ChatMessage("assistant", entry.answer)]
-        else:
-            chat.append(ChatMessage("user", f"You remember: {entry.text}"))
-    chat.append(ChatMessage("user", text))
-    if execution.invocation.note is not None:
-        chat.append(ChatMessage("user", f"A person rejected your last answer: {execution.invocation.note}"))
-    return chat
+def _into_window(execution: Execution, request: ModelRequest, draft: Draft) -> tuple[ModelRequest, Draft]:
+    """The request with as much of the draft as the window of the model that is asked has room for; says what was left out."""
+    profile = execution.host.model_for(execution.role, request.options.model).profile
+    fit = request.options.over(profile.defaults).fit or ContextFit()
+    room = room_bytes(request, profile, fit)
+    if room is not None:
+        draft, dropped = fitted(draft, fit, room, owner=request.call)
+        if dropped:
+            _tell_dropped(execution, request.call, dropped)
+    context = to_jsonable_python(dict(draft.context), fallback=str)
+    return replace(request, chat=draft.chat, context=context), draft
 
 
-def _fitting(execution: Execution, call: str, entries: list[MemoryEntry], spent_chars: int) -> list[MemoryEntry]:
-    """The newest entries that fit into half of the model's window at three characters a token; says how many do not."""
-    if not entries:
-        return entries
-    window = execution.host.model_for(execution.role, None).profile.context_tokens
-    if window is None:
-        return entries
-    room = window * 3 // 2 - spent_chars
-    kept: list[MemoryEntry] = []
-    for entry in reversed(entries):
-        room -= len(entry.text) + len(entry.answer)
-        if room < 0:
-            break
-        kept.append(entry)
-    if len(kept) < len(entries) and execution.host.is_watched:
-        execution.host.emit(
-            DroppedFromContextEvent(
-                run_id=execution.host.run_id,
-                time=execution.host.clock.now(),
-                role=execution.role,
-                call=call,
-                entries=len(entries) - len(kept),
-            )
-        )
-    return kept[::-1]
+def _tell_dropped(execution: Execution, call: str, dropped: Mapping[str, int]) -> None:
+    host = execution.host
+    if host.is_watched:
+        entries = sum(count for name, count in dropped.items() if name in MEMORY_PARTS)
+        now = host.clock.now()
+        host.emit(DroppedFromContextEvent(run_id=host.run_id, time=now, role=execution.role, call=call, entries=entries, parts=dropped))
 
 
-async def _answers(execution: Execution, request: ModelRequest, output: OutputType[T], tools: Mapping[str, Action]) -> Answers[T]:
+async def _answers(
+    execution: Execution, request: ModelRequest, draft: Draft, output: OutputType[T], tools: Mapping[str, Action]
+) -> Answers[T]:
     reasks, rounds = 0, 0
     used: list[tuple[str, int]] = []
     while True:
@@ -131,7 +121,8 @@ async def _answers(execution: Execution, request: ModelRequest, output: OutputTy
                     f"{request.call}: found a model still asking for tools after {request.options.max_rounds} rounds; expected an answer."
                 )
                 raise _spoiled(InvalidReplyError(f"{text} Raise ModelOptions(max_rounds=)."), used)
-            request = replace(request, chat=(*request.chat, *await _tool_turns(execution, first, tools)))
+            draft = replace(draft, turns=(*draft.turns, *await _tool_turns(execution, first, tools)))
+            request, draft = _into_window(execution, request, draft)
             continue
         answers, error = _parsed(output, reply)
         if answers:
@@ -143,7 +134,7 @@ async def _answers(execution: Execution, request: ModelRequest, output: OutputTy
             raise _spoiled(InvalidReplyError(f"{text} Use a model that follows schemas, or a simpler type."), used) from error
         _discard_deltas(execution, request.call, str(error))
         turns = (ChatMessage("assistant", first.text), ChatMessage("user", reask_message(error)))
-        request = replace(request, chat=(*request.chat, *turns))
+        request, draft = _into_window(execution, request, replace(draft, turns=(*draft.turns, *turns)))
 
 
 def _spoiled(error: InvalidReplyError, used: Sequence[tuple[str, int]]) -> InvalidReplyError:
@@ -167,11 +158,12 @@ def _most_reasks(execution: Execution, request: ModelRequest) -> int:
 
 def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[Answers[T], InvalidReplyError | None]:
     answers: Answers[T] = Answers()
-    answers.drawn = len(reply.candidates)
+    answers.drawn = sum(candidate.votes for candidate in reply.candidates)
     problem: InvalidReplyError | None = None
     for candidate in reply.candidates:
         try:
             answers.append(output.parse(candidate.text))
+            answers.votes.append(candidate.votes)
         except InvalidReplyError as error:
             problem = problem or error
     return answers, problem
@@ -182,11 +174,22 @@ async def _tool_turns(execution: Execution, candidate: Candidate, tools: Mapping
     return [ChatMessage("assistant", candidate.text, candidate.tool_calls), *results]
 
 
+def _known(name: str, tools: Mapping[str, Action]) -> str:
+    """The tools there are, and how the one is called that was probably meant."""
+    import difflib
+
+    meant = difflib.get_close_matches(name, tools, n=1)
+    listed = f"Known: {', '.join(map(repr, sorted(tools))) or 'none'}."
+    if not meant:
+        return listed
+    return f"{listed} Did you mean {meant[0]!r}? Its arguments: {to_json(tools[meant[0]].parameters).decode()}"
+
+
 async def _tool_result(execution: Execution, wanted: ToolCall, tools: Mapping[str, Action]) -> str:
     """The result as JSON text, or what was wrong with the call, told to the model."""
     tool = tools.get(wanted.name)
     if tool is None:
-        return f"Error: no tool {wanted.name!r}. {did_you_mean(wanted.name, tools)}"
+        return f"Error: no tool {wanted.name!r}. {_known(wanted.name, tools)}"
     try:
         arguments = from_json(wanted.arguments or "{}")
     except ValueError as error:

@@ -7,17 +7,16 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError
 
 from metagpt.errors import JournalCorruptError
+from metagpt.masking import Mask
 from metagpt.message import Message, tag_of, with_subclasses
 from metagpt.runtime import ticks
 from metagpt.runtime.ticks import Tick
 from metagpt.runtime.wire import Types
 
 __all__ = ["TickCodec", "UnrecordableError", "types_by_tag"]
-
-_MASK = b"***"
 
 
 class UnrecordableError(TypeError):
@@ -55,7 +54,7 @@ class TickCodec:
 
     def __init__(self, types: Types, secrets: Iterable[str] = ()) -> None:
         self._context = {"types": types}
-        self._secrets = tuple(form for secret in secrets for form in _forms(secret))
+        self._mask = Mask(secrets)
 
     def encode(self, tick: Tick) -> tuple[str, bytes]:
         """The record's kind and JSON body.
@@ -68,17 +67,11 @@ class TickCodec:
             body = _adapters()[kind].dump_json(tick)
         except (PydanticSerializationError, UnicodeEncodeError) as error:
             raise UnrecordableError(tick, error) from error
-        return kind, self._masked(body)
+        return kind, self._mask.encoded(body)
 
     def mask(self, text: str) -> str:
         """The text without secrets."""
-        return self._masked(text.encode(errors="replace")).decode()
-
-    def _masked(self, body: bytes) -> bytes:
-        for secret in self._secrets:
-            if secret in body:
-                body = body.replace(secret, _MASK)
-        return body
+        return self._mask.text(text)
 
     def decode(self, kind: str, body: bytes) -> Tick:
         """The tick of a record.
@@ -99,11 +92,3 @@ class TickCodec:
                 " Resume with the team that wrote it."
             ) from error
         return tick
-
-
-def _forms(secret: str) -> tuple[bytes, ...]:
-    """The secret as it stands in text, in JSON, and in JSON that stands in JSON; the longest first."""
-    plain = secret.encode()
-    once = to_json(secret)[1:-1]
-    twice = to_json(once.decode())[1:-1]
-    return tuple(sorted({plain, once, twice}, key=len, reverse=True))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from metagpt.runtime.ticks import ErrorRecord, OutputProposed, Status
+from metagpt.runtime.ticks import ErrorRecord, OutputProposed, Pending, Status
 
 if TYPE_CHECKING:
     from metagpt.runtime.state import Invocation
 
-__all__ = ["Command", "EndRun", "EvaluateWhen", "PlaceCall", "PublishApproved", "StartHandler", "Wait"]
+__all__ = ["AwaitAnswer", "Command", "EndRun", "EvaluateWhen", "PlaceCall", "PublishApproved", "StartHandler", "Wait"]
 
 
 @dataclass(slots=True)
@@ -55,6 +55,13 @@ class PublishApproved:
 
 
 @dataclass(slots=True)
+class AwaitAnswer:
+    """Take the default of a question when its time is over."""
+
+    pending: Pending
+
+
+@dataclass(slots=True)
 class EndRun:
     """Stop everything that still runs and end the run so."""
 
@@ -62,4 +69,4 @@ class EndRun:
     error: ErrorRecord | None = None
 
 
-Command: TypeAlias = StartHandler | EvaluateWhen | Wait | PlaceCall | PublishApproved | EndRun
+Command: TypeAlias = StartHandler | EvaluateWhen | Wait | PlaceCall | PublishApproved | AwaitAnswer | EndRun

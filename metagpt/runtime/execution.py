@@ -11,9 +11,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pydantic_core import from_json, to_json
 
@@ -30,26 +31,30 @@ from metagpt.errors import (
     ServerError,
 )
 from metagpt.memory.interface import MemoryEntry, Recollection
-from metagpt.models.interface import Delta, Model, ModelReply, ModelRequest
+from metagpt.models.interface import Delta, Model, ModelOptions, ModelReply, ModelRequest
 from metagpt.models.retry import RetryPolicy, with_retries
 from metagpt.runtime.clock import Clock
 from metagpt.runtime.identity import derived_id
 from metagpt.runtime.policy import Policy
 from metagpt.runtime.publishing import message_in_hand
+from metagpt.runtime.questions import arguments_of, ask_person, limited
 from metagpt.runtime.state import Invocation
 from metagpt.runtime.ticks import (
     ActionEnded,
     ActionFailed,
     ActionStarted,
+    Answer,
     Approve,
     CallEnded,
     CallFailed,
     CallRequested,
-    Edit,
+    EditArguments,
     ErrorRecord,
     Pending,
+    Recalled,
     Reject,
     Tick,
+    WaitLimit,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +70,7 @@ class Suspended(BaseException):
     """Raised inside a handler that cannot go on before a person answers; no error, so that no handler takes it for one."""
 
     def __init__(self, pending: Pending) -> None:
-        super().__init__(pending.id)
+        super().__init__("waits for a person")
         self.pending = pending
 
 
@@ -88,6 +93,7 @@ class Host(Protocol):
     deps: Any  # Any: the application's own object
     policy: Policy
     call_retry: RetryPolicy
+    wait_limit: WaitLimit | None
 
     async def record(self, tick: Tick) -> int | None:
         """Journal a tick and have it decided; for a `CallRequested`, the tokens granted (None: unbounded)."""
@@ -103,6 +109,10 @@ class Host(Protocol):
 
     def recollection(self, invocation: Invocation) -> Recollection:
         """The role's memory as it was when the invocation's models were first asked."""
+        ...
+
+    def mask(self, text: str) -> str:
+        """The text without secrets."""
         ...
 
     def emit(self, event: Event) -> None:
@@ -125,10 +135,19 @@ class Execution:
         persona: The role's persona.
         prompts: Folders that prompt files are looked up in.
         exchanges: Whether every ask is remembered by itself.
+        shares: Whether the role's memory is one that several roles may have.
     """
 
     def __init__(
-        self, host: Host, invocation: Invocation, *, actions: Sequence[Action], persona: str, prompts: tuple[Path, ...], exchanges: bool
+        self,
+        host: Host,
+        invocation: Invocation,
+        *,
+        actions: Sequence[Action],
+        persona: str,
+        prompts: tuple[Path, ...],
+        exchanges: bool,
+        shares: bool = False,
     ) -> None:
         self.host = host
         self.invocation = invocation
@@ -136,6 +155,7 @@ class Execution:
         self.persona = persona
         self.prompts = prompts
         self.exchanges = exchanges
+        self.shares = shares
         self.remembered: list[MemoryEntry] = []
         self.asked = 0
         self._seen: dict[str, int] = {}
@@ -211,7 +231,21 @@ class Execution:
     def _record_of(self, error: BaseException) -> ErrorRecord:
         return error_record(error, role=self.role, handler=self.handler, message=self.message_tag)
 
-    def _nth(self, key: str) -> int:
+    def answer_to(self, pending: str) -> Answer | None:
+        """What a person has answered to the question of that id."""
+        return self.invocation.kept.answers.get(pending) if self.invocation.kept else None
+
+    def suspend(self, pending: Pending, limit: WaitLimit | None = None, *, is_risky: bool = False) -> NoReturn:
+        """Stop here until a person has answered; the handler then runs again, with all that it had recorded.
+
+        Raises:
+            Suspended: always.
+        """
+        with self._at_work():
+            raise Suspended(limited(pending, limit or self.host.wait_limit, self.host.clock.now(), is_risky=is_risky))
+
+    def next_nth(self, key: str) -> int:
+        """How often this attempt asked or did the same before."""
         nth = self._seen.get(key, 0)
         self._seen[key] = nth + 1
         return nth
@@ -221,7 +255,7 @@ class Execution:
     async def call(self, request: ModelRequest) -> tuple[ModelReply, tuple[str, int]]:
         """Ask the role's model, or take the recorded reply; retries what may be retried. Also what the reply is recorded as."""
         key = _key_of(request)
-        nth = self._nth(key)
+        nth = self.next_nth(key)
         recorded = self.invocation.kept.replies.get((key, nth)) if self.invocation.kept else None
         if recorded is not None:
             self._knows(recorded.time)
@@ -336,15 +370,22 @@ class Execution:
         """
         text = to_json(arguments).decode()
         key = derived_id("action", performed.name, text)
-        nth = self._nth(key)
+        nth = self.next_nth(key)
         records = self.invocation.kept
         if records is not None and (key, nth) in records.results:
             ended = records.results[key, nth]
             self._knows(ended.time)
             return _decoded(performed, ended.result)
+        rule = self.host.policy.rule(self.role, performed.name, performed.permissions)
+        if rule == "deny":
+            await self._refuse(performed, text, key, nth)
+        if rule == "ask" and isinstance(performed, FunctionAction):
+            performed.check(arguments)  # a person is not asked about what cannot be performed
         given = self._permission(performed, text, key, nth)
-        if given is not None:
+        if isinstance(given, _Given):
             return given.result
+        if given is not None:
+            arguments, text = given, to_json(given).decode()
         with self._at_work():
             return await self._perform(performed, arguments, text, key, nth)
 
@@ -362,10 +403,16 @@ class Execution:
             log=self.log,
             idempotency_key=derived_id(invocation.id, key, str(nth)),
             role=self.role,
+            hosts=host.policy.hosts(self.role),
+            ask_person=partial(self._ask_person, f"{key}.{nth}"),
         )
         try:
             result = await performed.perform(arguments, context)
             encoded = to_json(result).decode()
+        except Suspended as error:
+            if not started.repeatable:  # else it would count as one that may have happened
+                self._post(ActionFailed(host.clock.now(), invocation.id, key, nth, self._record_of(error)))
+            raise
         except Exception as error:
             await host.record(ActionFailed(host.clock.now(), invocation.id, key, nth, self._record_of(error)))
             if isinstance(error, RunError):
@@ -382,8 +429,33 @@ class Execution:
         self._knows(ended)
         return result
 
-    def _permission(self, performed: Action, arguments: str, key: str, nth: int) -> _Given | None:
-        """None to go ahead, or the result that a person gave in its place.
+    async def _ask_person(
+        self, scope: str, question: str, form: Any = str, /, *, wait_limit: WaitLimit | None = None
+    ) -> Any:  # Any: of that form
+        """What an action asks people by; its questions are its own, as it is not run again once it has ended."""
+        return ask_person(self, form, question, limit=wait_limit, scope=scope)
+
+    async def _refuse(self, performed: Action, text: str, key: str, nth: int) -> NoReturn:
+        """Refuse what the policy denies, and journal the attempt as one that failed."""
+        touched = ", ".join(performed.permissions.names) or "nothing"
+        refusal = ActionError(
+            f"{self.handler}: found action {performed.name!r} (touches {touched}), which the policy denies role {self.role!r};"
+            " expected an allowed one. Change Team(policy=).",
+            role=self.role,
+            handler=self.handler,
+            message=self.message_tag,
+        )
+        records = self.invocation.kept
+        if records is not None and (key, nth) in records.started:
+            raise refusal  # of an earlier try that may have happened: its record must stay
+        with self._at_work():
+            now, invocation = self.host.clock.now(), self.invocation.id
+            await self.host.record(ActionStarted(now, invocation, key, nth, performed.name, text, repeatable=True))
+            await self.host.record(ActionFailed(now, invocation, key, nth, self._record_of(refusal)))
+        raise refusal
+
+    def _permission(self, performed: Action, arguments: str, key: str, nth: int) -> _Given | dict[str, Any] | None:
+        """None to go ahead, or the result that a person gave in its place, or the arguments to go ahead with.
 
         Raises:
             ActionError: refused.
@@ -391,20 +463,13 @@ class Execution:
         """
         rule = self.host.policy.rule(self.role, performed.name, performed.permissions)
         where = {"role": self.role, "handler": self.handler, "message": self.message_tag}
-        if rule == "deny":
-            touched = ", ".join(performed.permissions.names) or "nothing"
-            raise ActionError(
-                f"{self.handler}: found action {performed.name!r} (touches {touched}), which the policy denies role {self.role!r};"
-                " expected an allowed one. Change Team(policy=).",
-                **where,
-            )
         records = self.invocation.kept
         started = records.started.get((key, nth)) if records is not None else None
         is_lost = started is not None and not started.repeatable
         if rule == "allow" and not is_lost:
             return None
         why = "was started and its result was lost; it may have happened" if is_lost else "needs a person's agreement"
-        pending = Pending(
+        asked = Pending(
             id=derived_id(self.invocation.id, key, str(nth), "lost" if is_lost else "ask"),
             kind="action",
             role=self.role,
@@ -412,21 +477,29 @@ class Execution:
             text=f"{self.role}: action {performed.name}({arguments}) {why}."
             " Approve to run it, reject to fail it, or answer with its result as JSON.",
             invocation=self.invocation.id,
+            action=performed.name,
+            arguments=arguments,
         )
-        answer = records.answers.get(pending.id) if records is not None else None
+        pending, attempt = asked, 0
+        while isinstance(answer := self.answer_to(pending.id), EditArguments):
+            try:
+                return _changed(performed, answer)
+            except (ValueError, ActionError) as problem:  # asked again, with what is wrong
+                attempt += 1
+                pending = replace(asked, id=derived_id(asked.id, str(attempt)), text=f"{asked.text}\n{problem}")
+        if answer is None:
+            self.suspend(pending, is_risky=is_lost)
         match answer:
-            case None:
-                raise Suspended(pending)
             case Approve():
                 return None
             case Reject(note):
                 raise ActionError(f"{self.handler}: a person refused action {performed.name!r} ({note!r}).", **where)
-            case Edit():
-                raise ActionError(
-                    f"{self.handler}: found Edit for action {performed.name!r}; expected Approve, Reject or a JSON text.", **where
-                )
-            case _:
+            case str():
                 return self._given(performed, answer, where)
+            case _:
+                raise ActionError(
+                    f"{self.handler}: found Edit for action {performed.name!r}; expected Approve, Reject, EditArguments or text.", **where
+                )
 
     def _given(self, performed: Action, answer: str, where: dict[str, str]) -> _Given:
         """A person's text as the action's result: as JSON if it is that, else as it stands."""
@@ -442,11 +515,26 @@ class Execution:
 
     # memory
 
-    async def recall(self, query: str, limit: int) -> list[MemoryEntry]:
-        """What fits the query, of what is durable and of what this handler remembered itself."""
-        found = await self.host.recollection(self.invocation).recall(query, limit)
-        own = [entry for entry in self.remembered if any(word in entry.text.lower() for word in query.lower().split())]
-        return [*own, *found][:limit]
+    def remember(self, entry: MemoryEntry) -> None:
+        """Keep an entry with this handler's outcome."""
+        self.remembered.append(self.storable(entry))
+
+    def storable(self, entry: MemoryEntry) -> MemoryEntry:
+        """The entry dated, and without secrets."""
+        mask = self.host.mask
+        return replace(entry, text=mask(entry.text), answer=mask(entry.answer), time=self.now())
+
+    async def recalled(self, key: str, recall: Callable[[], Awaitable[tuple[tuple[str, ...], tuple[str, ...]]]]) -> Recalled:
+        """What the memory gives under that key: recorded before it is used, and taken from the record by a replay."""
+        nth = self.next_nth(key)
+        recorded = self.invocation.kept.recalled.get((key, nth)) if self.invocation.kept else None
+        if recorded is None:
+            with self._at_work():
+                entries, kept = await recall()
+                recorded = Recalled(self.host.clock.now(), self.invocation.id, key, nth, entries, kept)
+                await self.host.record(recorded)
+        self._knows(recorded.time)
+        return recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +542,19 @@ class _Given:
     """A result that a person gave; it may be None."""
 
     result: Any
+
+
+def _changed(performed: Action, answer: EditArguments) -> dict[str, Any]:
+    """A person's arguments in the place of the proposed ones.
+
+    Raises:
+        ValueError: they are no JSON object.
+        ActionError: they do not fit the action.
+    """
+    arguments = arguments_of(answer)
+    if isinstance(performed, FunctionAction):
+        performed.check(arguments)
+    return arguments
 
 
 def _decoded(performed: Action, result: str) -> Any:
@@ -465,6 +566,10 @@ def _is_repeatable(performed: Action) -> bool:
     return performed.idempotent or not (permissions.writes or permissions.executes or permissions.network)
 
 
+_KEYED_OPTIONS = tuple(field.name for field in fields(ModelOptions) if field.name not in ("model", "fit"))
+"""`fit` shows in the chat, which is part of the key."""
+
+
 def _key_of(request: ModelRequest) -> str:
     """What a reply is recorded by: all that makes the request, but not who answers it."""
     return derived_id(
@@ -472,7 +577,7 @@ def _key_of(request: ModelRequest) -> str:
         to_json(request.chat).decode(),
         to_json(request.schema).decode(),
         to_json(request.tools).decode(),
-        to_json(replace(request.options, model=None)).decode(),
+        to_json({"model": None} | {name: getattr(request.options, name) for name in _KEYED_OPTIONS}).decode(),
     )
 
 

@@ -34,6 +34,9 @@ def narrate(  # noqa: C901, PLR0912 - one case per tick is the table itself
             goal = "" if state.goal is None else _goal_text(state.goal)
             roles.update({i.id: (i.handler.role, i.handler.key) for i in state.invocations.values()})
             yield ev.RunStartedEvent(run_id=run_id, time=time, goal=goal, resumed=True)
+            yield from (_answered(run_id, answered) for answered in tick.answers)
+        case t.Answered():
+            yield _answered(run_id, tick)
         case t.HandlerEnded():
             role, handler = roles.pop(tick.invocation, ("", ""))
             yield ev.HandlerEndedEvent(
@@ -66,7 +69,10 @@ def narrate(  # noqa: C901, PLR0912 - one case per tick is the table itself
         case t.OutputProposed() | t.HandlerSuspended():
             for pending in state.pending.values():
                 if pending.invocation == tick.invocation:
-                    yield ev.ApprovalNeededEvent(run_id=run_id, time=time, pending=pending.id, role=pending.role, text=pending.text)
+                    yield ev.ApprovalNeededEvent(
+                        run_id=run_id, time=time, pending=pending.id, role=pending.role, text=pending.text,
+                        kind=pending.kind, schema=pending.schema, until=pending.until,
+                    )  # fmt: skip
         case t.RunEnded():
             if tick.status == "done":
                 yield from _unfilled(state, time)
@@ -86,6 +92,26 @@ def narrate(  # noqa: C901, PLR0912 - one case per tick is the table itself
 def _goal_text(goal: Envelope) -> str:
     message = goal.message
     return message.text if isinstance(message, Goal) else message.model_dump_json()
+
+
+def _answered(run_id: str, tick: t.Answered) -> ev.Event:
+    return ev.AnsweredEvent(
+        run_id=run_id, time=tick.time, pending=tick.pending, role=tick.role, answer=_answer_text(tick.answer), by_default=tick.by_default
+    )
+
+
+def _answer_text(answer: t.Answer) -> str:
+    match answer:
+        case t.Approve():
+            return "approve"
+        case t.Reject(note):
+            return f"reject: {note}"
+        case t.Edit(message, more):
+            return "edit: " + ", ".join(each.model_dump_json() for each in (message, *more))
+        case t.EditArguments(arguments):
+            return f"edit: {arguments}"
+        case str():
+            return answer
 
 
 def _replied(state: State, tick: t.CallEnded, roles: dict[str, tuple[str, str]]) -> ev.Event:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagpt.errors import ConfigError
+from metagpt.runtime.data_templates import DataTemplate
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,12 +39,14 @@ def template(name: str) -> PromptFile:
     return PromptFile(name)
 
 
-def render(prompt: str | PromptFile, context: Mapping[str, Any], folders: tuple[Path, ...], *, owner: str) -> str:
+def render(prompt: str | PromptFile | DataTemplate, context: Mapping[str, Any], folders: tuple[Path, ...], *, owner: str) -> str:
     """The prompt's text with the context's values in their places.
 
     Raises:
         ConfigError: a name is undefined, a file is missing, or the text is no template.
     """
+    if isinstance(prompt, DataTemplate):
+        return prompt.render(context, owner=owner)
     import jinja2
 
     try:

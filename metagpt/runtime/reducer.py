@@ -12,7 +12,7 @@ from typing import assert_never
 
 from metagpt.models.interface import TokenUsage
 from metagpt.runtime.budget import Reservation
-from metagpt.runtime.commands import Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, Wait
+from metagpt.runtime.commands import AwaitAnswer, Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, Wait
 from metagpt.runtime.endings import end_if_quiet, halt
 from metagpt.runtime.publishing import (
     begin_attempt,
@@ -44,6 +44,7 @@ from metagpt.runtime.ticks import (
     HandlerSuspended,
     OutputProposed,
     Pending,
+    Recalled,
     Reject,
     RunEnded,
     RunResumed,
@@ -67,6 +68,8 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901, PLR0912 - 
             _call_ended(state, tick)
         case CallFailed():
             state.ledger.settle(tick.invocation, (tick.key, tick.nth), None, charged=tick.charged)
+        case Recalled():
+            _of(state, tick.invocation).records.recalled[tick.key, tick.nth] = tick
         case ActionStarted():
             _action_started(state, tick)
         case ActionEnded():
@@ -83,6 +86,9 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901, PLR0912 - 
             _output_proposed(state, tick, commands)
         case HandlerSuspended():
             _suspended(state, tick, commands)
+        case Answered():
+            if tick.pending in state.pending:  # a person may have been faster than the clock
+                _answered(state, tick, commands)
         case RunStarted():
             _run_started(state, tick, commands)
         case RunResumed():
@@ -96,7 +102,7 @@ def decide(state: State, tick: Tick) -> list[Command]:  # noqa: C901, PLR0912 - 
         case CancelRequested():
             if not state.halted:
                 state.halted = True
-                commands.append(EndRun("cancelled"))
+                commands.append(EndRun("waiting" if tick.leaves and state.pending else "cancelled"))
         case RunEnded():
             _run_ended(state, tick)
         case _:
@@ -174,9 +180,10 @@ def _handler_failed(state: State, tick: HandlerFailed, commands: list[Command]) 
 
 
 def _ask_anew(invocation: Invocation) -> None:
-    """Forget the recorded replies, and with them what the role looked like when they were bought."""
+    """Forget the recorded replies, and with them what the role looked like and recalled when they were bought."""
     if invocation.kept is not None:
         invocation.kept.replies.clear()
+        invocation.kept.recalled.clear()
     invocation.anew += 1
     invocation.seen_memories = invocation.seen_state = None
 
@@ -211,6 +218,8 @@ def _output_proposed(state: State, tick: OutputProposed, commands: list[Command]
         text=f"{handler.key} wants to publish this. Approve, reject with a note, or edit?",
         proposed=tick.messages,
         invocation=invocation.id,
+        until=None if tick.limit is None else tick.time + tick.limit.seconds,
+        default=None if tick.limit is None else tick.limit.default,
     )
     _wait_for_person(state, invocation, pending, commands)
 
@@ -224,6 +233,8 @@ def _suspended(state: State, tick: HandlerSuspended, commands: list[Command]) ->
 
 def _wait_for_person(state: State, invocation: Invocation, pending: Pending, commands: list[Command]) -> None:
     state.pending[pending.id] = pending
+    if pending.until is not None:
+        commands.append(AwaitAnswer(pending))
     state.live -= 1
     release_lane(state, invocation.handler, commands)
 
@@ -255,11 +266,12 @@ def _let_go(state: State, pending: Pending, invocation: Invocation) -> None:
 
 
 def _edited(invocation: Invocation, proposal: OutputProposed, edit: Edit) -> OutputProposed:
-    """The proposal with the person's message in the place of all of its own; of a list, a list of one."""
-    published = invocation.handler.spec.published
-    is_item = proposal.is_list and isinstance(edit.message, published.fanned)
-    addresses = proposal.addresses if len(proposal.addresses) == 1 else ((),)
-    return replace(proposal, messages=(edit.message,), addresses=addresses, is_list=is_item)
+    """The proposal with the person's messages in the place of all of its own."""
+    messages = (edit.message, *edit.more)
+    fanned = invocation.handler.spec.published.fanned
+    is_list = proposal.is_list and all(isinstance(message, fanned) for message in messages)
+    addresses = proposal.addresses if len(proposal.addresses) == len(messages) else ((),) * len(messages)
+    return replace(proposal, messages=messages, addresses=addresses, is_list=is_list)
 
 
 def _rejected(state: State, pending: Pending, invocation: Invocation, note: str, commands: list[Command]) -> None:
@@ -347,6 +359,7 @@ def _run_resumed(state: State, tick: RunResumed, commands: list[Command]) -> Non
         fill_lane(state, lane, commands)
     for answered in tick.answers:
         _answered(state, answered, commands)
+    commands += [AwaitAnswer(pending) for pending in state.pending.values() if pending.until is not None]
 
 
 def _go_on(state: State, invocation: Invocation, commands: list[Command]) -> None:

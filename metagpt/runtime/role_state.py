@@ -19,7 +19,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 __all__ = ["changed_state", "fresh_state", "is_state", "load_state", "mutable_names", "template_state"]
 
-_CONFIGURATION = frozenset({"name", "model", "memory", "own_memory", "actions", "persona", "handlers"})
+_CONFIGURATION = frozenset({"name", "model", "memory", "own_memory", "actions", "action_sources", "persona", "handlers"})
 _OWN = frozenset({"_execution", "_copy_of", "_state_template", "_state_to_copy"})
 _CONTAINERS = (list, dict, set)
 _SCALARS = (type(None), bool, int, float, str)

@@ -10,7 +10,7 @@ from typing import Literal
 from metagpt.graph import Handler
 from metagpt.message import Envelope
 from metagpt.runtime.budget import Budget, Ledger
-from metagpt.runtime.ticks import ActionEnded, ActionStarted, Answer, CallEnded, ErrorRecord, OutputProposed, Pending, Status
+from metagpt.runtime.ticks import ActionEnded, ActionStarted, Answer, CallEnded, ErrorRecord, OutputProposed, Pending, Recalled, Status
 from metagpt.runtime.wiring import Wiring
 
 __all__ = ["Branch", "FanOut", "Invocation", "Kept", "Lane", "Records", "State"]
@@ -20,13 +20,14 @@ Phase = Literal["deciding", "queued", "running", "delayed", "approving", "publis
 
 @dataclass(slots=True)
 class Records:
-    """What an invocation already has: replies and results that are never bought again."""
+    """What an invocation already has: replies and results that are never bought again, and what its memory gave."""
 
     replies: dict[tuple[str, int], CallEnded] = field(default_factory=dict)
     started: dict[tuple[str, int], ActionStarted] = field(default_factory=dict)
     """Actions without a result."""
     results: dict[tuple[str, int], ActionEnded] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
+    recalled: dict[tuple[str, int], Recalled] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

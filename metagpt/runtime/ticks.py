@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from metagpt.models.interface import ModelReply, ModelRequest, Price
+from metagpt.models.interface import JsonSchema, ModelReply, ModelRequest, Price
 from metagpt.runtime.budget import Budget
 from metagpt.runtime.wire import AnyEnvelope, AnyMessage
 
@@ -27,18 +27,21 @@ __all__ = [
     "DeadlinePassed",
     "DelayElapsed",
     "Edit",
+    "EditArguments",
     "ErrorRecord",
     "HandlerEnded",
     "HandlerFailed",
     "HandlerSuspended",
     "OutputProposed",
     "Pending",
+    "Recalled",
     "Reject",
     "RunEnded",
     "RunResumed",
     "RunStarted",
     "Status",
     "Tick",
+    "WaitLimit",
     "WhenDecided",
 ]
 
@@ -59,12 +62,40 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A person puts a message of their own in the place of the proposed one."""
+    """A person puts a message of their own in the place of the proposed one, or answers with it."""
 
     message: AnyMessage
+    more: tuple[AnyMessage, ...] = ()
+    """Further messages, where several are to be published."""
 
 
-Answer: TypeAlias = Approve | Reject | Edit | str
+@dataclass(frozen=True, slots=True)
+class EditArguments:
+    """A person lets an action run, with other arguments."""
+
+    arguments: str
+    """A JSON object."""
+
+
+Answer: TypeAlias = Approve | Reject | Edit | EditArguments | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitLimit:
+    """How long a person may take to answer, and what counts as their answer when they took longer.
+
+    The time runs on the wall's clock from when the question was recorded, whether or not a process runs meanwhile.
+    """
+
+    seconds: float
+    """More than 0."""
+    default: Answer = Reject("nobody answered in time")
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise ValueError(f"WaitLimit: found seconds={self.seconds!r}; expected more than 0.")
+        if not isinstance(self.default, Approve | Reject | Edit | EditArguments | str):
+            raise TypeError(f"WaitLimit: found default={self.default!r}; expected Approve(), Reject(note), Edit(message) or text.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +111,20 @@ class Pending:
     proposed: tuple[AnyMessage, ...] = ()
     """Of an approval: the messages that would be published."""
     invocation: str = ""
+    action: str = ""
+    """Of an action: its name."""
+    arguments: str = ""
+    """Of an action: its arguments, a JSON object."""
+    about: tuple[AnyMessage, ...] = ()
+    """Of a question: the messages that it is about."""
+    forms: tuple[str, ...] = ()
+    """Of a question that messages answer: their tags."""
+    schema: JsonSchema | None = None
+    """Of a question: JSON schema of the answer; None: any text."""
+    until: float | None = None
+    """When the default is taken, in seconds since 1970 UTC; None: it waits for as long as it takes."""
+    default: Answer | None = None
+    """What is taken then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +182,8 @@ class OutputProposed:
     is_list: bool
     state: Mapping[str, str] | None = None
     memories: tuple[str, ...] = ()
+    limit: WaitLimit | None = None
+    """How long it waits; recorded, so that later settings do not change it."""
 
 
 @dataclass(slots=True)
@@ -150,11 +197,14 @@ class HandlerSuspended:
 
 @dataclass(slots=True)
 class Answered:
-    """A person answered what was pending."""
+    """A person answered what was pending, or their time was over."""
 
     time: float
     pending: str
     answer: Answer
+    role: str = ""
+    by_default: bool = False
+    """Whether nobody answered in time."""
 
 
 @dataclass(slots=True)
@@ -253,6 +303,21 @@ class CallFailed:
 
 
 @dataclass(slots=True)
+class Recalled:
+    """A memory gave what it holds; journaled before it is used, for the memory may hold other things by the next time."""
+
+    time: float
+    invocation: str
+    key: str
+    """Hash of what was asked of the memory."""
+    nth: int
+    entries: tuple[str, ...] = ()
+    """Each as JSON text."""
+    kept: tuple[str, ...] = ()
+    """What the memory itself wants remembered with the handler's outcome, such as a summary that it has bought."""
+
+
+@dataclass(slots=True)
 class ActionStarted:
     """An action is about to be performed; journaled before it is."""
 
@@ -302,6 +367,8 @@ class CancelRequested:
     """Somebody cancelled the run."""
 
     time: float
+    leaves: bool = False
+    """Whether its watcher just went away: then a run that waits for a person waits on."""
 
 
 @dataclass(slots=True)
@@ -321,12 +388,14 @@ Tick: TypeAlias = (
     | HandlerEnded
     | OutputProposed
     | HandlerSuspended
+    | Answered
     | HandlerFailed
     | WhenDecided
     | DelayElapsed
     | CallRequested
     | CallEnded
     | CallFailed
+    | Recalled
     | ActionStarted
     | ActionEnded
     | ActionFailed

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metagpt.actions.interface import Action, ActionContext, Permissions
+from metagpt.actions.interface import Action, ActionContext, FunctionAction, Permissions
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import ActionError, ModelError
-from metagpt.memory.interface import Memory, MemoryEntry, Recollection
+from metagpt.memory.interface import Attending, Lasting, Memory, MemoryEntry, Recollection
 from metagpt.models.interface import Candidate, ChatMessage, Delta, Model, ModelOptions, ModelProfile, ModelReply, ModelRequest, TokenUsage
 
 __all__ = ["check_action", "check_memory", "check_model"]
@@ -137,6 +137,57 @@ async def check_memory(memory: Memory) -> None:
     again = memory.open("critic", [first, second])
     again.add(first)
     expect(second in await _recalled(again, "samovar", 5), memory, "expected a memory to be opened from the journal's entries again.")
+    await _check_keys(memory)
+    await _check_attention(memory)
+    await _check_lasting(memory)
+
+
+async def _check_keys(memory: Memory) -> None:
+    old, new = (MemoryEntry(text=f"The kettle is {colour}.", key="kettle") for colour in ("green", "red"))
+    opened = memory.open("keeper", [old])
+    opened.add(new)
+    found = await _recalled(opened, "kettle", 5)
+    expect(new in found and old not in found, memory, "expected an entry with a key to take the place of the one before it.")
+
+
+class _Attention:
+    """A chat that is being made."""
+
+    prompt = "Which teapot is blue?"
+    pending: tuple[MemoryEntry, ...] = (MemoryEntry(text="The ladle is bent."),)
+
+    async def ask(self, prompt: str, *, model: str | None = None, max_tokens: int | None = None) -> str:
+        return "Things were said about vessels."
+
+    def remember(self, entry: MemoryEntry) -> None:
+        self.pending = (*self.pending, entry)
+
+
+async def _check_attention(memory: Memory) -> None:
+    opened = memory.open("host", [MemoryEntry(text="The teapot is blue.")])
+    if not isinstance(opened, Attending):
+        return
+    entries = list(await opened.attend(_Attention()))
+    expect(all(isinstance(entry, MemoryEntry) for entry in entries), memory, f"expected attend() to return entries; found {entries!r}.")
+    expect(
+        _Attention.pending[0] in entries,
+        memory,
+        "expected attend() to return what the handler has remembered itself, from attention.pending.",
+    )
+
+
+async def _check_lasting(memory: Memory) -> None:
+    entry = MemoryEntry(text="The tray is round.")
+    opened = memory.open("waiter", [])
+    opened.add(entry)
+    is_lasting = isinstance(opened, Lasting)
+    said = bool(getattr(memory, "lasting", False))
+    expect(is_lasting == said, memory, f"expected `lasting` to say whether recollections have `settle`; found lasting={said}.")
+    if isinstance(opened, Lasting):
+        await opened.settle()
+        expect(
+            entry in await _recalled(memory.open("waiter", []), "tray", 5), memory, "expected a lasting memory to keep what it was told."
+        )
 
 
 async def _recalled(opened: Recollection, query: str, limit: int) -> list[MemoryEntry]:
@@ -204,6 +255,9 @@ async def _check_result(action: Action, arguments: dict[str, Any], context: Acti
 
     result = await action.perform(arguments, context)
     try:
-        to_json(result)
+        recorded = to_json(result).decode()
     except PydanticSerializationError as error:
         raise AssertionError(f"{action.name}: expected a result that JSON can hold; found {result!r}.") from error
+    if isinstance(action, FunctionAction):
+        again = action.decode(recorded)
+        expect(again == result, action, f"expected a result to be the same when a replay takes it from the journal; found {again!r}.")

@@ -12,12 +12,16 @@ from pydantic import AfterValidator
 
 from metagpt import Goal, Role, on, template
 from metagpt.roles.software.messages import Declined, Example, Reading, Requirements, Specification
-from metagpt.roles.software.signatures import read_signature
+from metagpt.roles.software.signatures import Signature, read_signature
+from metagpt.roles.software.stated_examples import is_settled, stated_examples
 
 __all__ = ["ProductManager"]
 
 MOST_READINGS = 8
 """More than that many different readings of one goal say that it is not understood; the rest is not worth writing."""
+
+MOST_DRAFTS = 24
+"""Readings without a vote that are tried where the goal states examples."""
 
 OUT_OF_SCOPE_SHARE = 0.25
 """From this share of the candidates on, the goal is declined; set on the validation goals."""
@@ -42,11 +46,20 @@ class ProductManager(Role):
         drawn = answers.drawn
         if drawn == 1 and answers[0].in_scope and not _is_usable(answers[0]):
             answers[0] = await self.ask(UsableSpecification, prompt, name="specify", goal=goal.text)  # refused with the reason
-        outside = sum(not answer.in_scope for answer in answers)
-        readings = merge_readings(answers)
-        if outside / len(answers) >= OUT_OF_SCOPE_SHARE or not readings:
+        outside = sum(count for answer, count in zip(answers, answers.votes, strict=True) if not answer.in_scope)
+        readings = merge_readings(answers, answers.votes)
+        if outside / drawn >= OUT_OF_SCOPE_SHARE or not readings:
             return Declined(reason=_reason(outside, drawn), ways_out=WAYS_OUT)
-        return Requirements(goal=goal.text, readings=readings[:MOST_READINGS], given=given_examples(answers, goal.text), drawn=drawn)
+        voted = [answer for answer, count in zip(answers, answers.votes, strict=True) if count]
+        given = given_examples(voted, goal.text, _signatures(readings))
+        return Requirements(goal=goal.text, readings=_worth_writing(readings, given), given=given, drawn=drawn)
+
+
+def _worth_writing(readings: Sequence[Reading], given: Sequence[Example]) -> list[Reading]:
+    """The readings to write programs for; drafts without a vote only where examples can choose among them."""
+    voted = [reading for reading in readings if reading.votes][:MOST_READINGS]
+    drafts = [reading for reading in readings if not reading.votes] if given or not voted else []
+    return [*voted, *drafts[:MOST_DRAFTS]]
 
 
 def _reason(outside: int, drawn: int) -> str:
@@ -74,22 +87,33 @@ UsableSpecification = Annotated[Specification, AfterValidator(_usable)]
 """A specification whose signature can be worked with."""
 
 
-def merge_readings(answers: Sequence[Specification]) -> list[Reading]:
-    """The different readings among the answers, the most frequent first; those without a usable signature are dropped."""
-    votes: Counter[tuple[str, ...]] = Counter()
+def merge_readings(answers: Sequence[Specification], votes: Sequence[int] = ()) -> list[Reading]:
+    """The different readings among the answers, those of most votes first; those without a usable signature are dropped."""
+    counted: Counter[tuple[str, ...]] = Counter()
     first: dict[tuple[str, ...], Specification] = {}
-    for answer in answers:
+    for answer, count in zip(answers, votes or [1] * len(answers), strict=True):
         if not answer.in_scope or not _is_usable(answer):
             continue
         signature = read_signature(answer.signature)
         key = (answer.summary, *(signature.shape if signature else ()))
-        votes[key] += 1
+        counted[key] += count
         first.setdefault(key, answer)
-    return [Reading(specification=first[key], votes=count) for key, count in votes.most_common()]
+    return [Reading(specification=first[key], votes=count) for key, count in counted.most_common()]
 
 
-def given_examples(answers: Sequence[Specification], goal: str) -> list[Example]:
-    """The examples that enough of the answers copied out of the goal."""
+def _signatures(readings: Sequence[Reading]) -> list[Signature]:
+    """The different ones, the likeliest first; none where the likeliest reading is an application."""
+    found = [read_signature(reading.specification.signature) for reading in readings]
+    return list({signature.shape: signature for signature in reversed(found) if signature}.values())[::-1] if found and found[0] else []
+
+
+def given_examples(answers: Sequence[Specification], goal: str, signatures: Sequence[Signature] = ()) -> list[Example]:
+    """The examples of the goal: those that rules find in it, and those that enough of the answers copied, where these say nothing else."""
+    stated = stated_examples(goal, signatures)
+    return [*stated, *(example for example in _copied_examples(answers, goal) if not is_settled(example, stated))]
+
+
+def _copied_examples(answers: Sequence[Specification], goal: str) -> list[Example]:
     copied = Counter(text for answer in answers if answer.in_scope for text in {json.dumps(example) for example in answer.examples})
     enough = EXAMPLE_SHARE * sum(answer.in_scope for answer in answers)
     examples: list[Example] = [tuple(json.loads(text)) for text, count in copied.most_common() if count >= enough]

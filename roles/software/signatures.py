@@ -17,6 +17,8 @@ class Signature:
     parameters: tuple[tuple[str, str], ...]
     """(name, annotation) pairs of what must or may be passed by position; the annotation is empty where there is none."""
     returns: str
+    required: int
+    """How many of the parameters have no default."""
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -46,4 +48,9 @@ def read_signature(text: str) -> Signature | None:
         return None
     named = [*function.args.posonlyargs, *function.args.args]
     parameters = tuple((each.arg, ast.unparse(each.annotation) if each.annotation else "") for each in named)
-    return Signature(name=function.name, parameters=parameters, returns=ast.unparse(function.returns) if function.returns else "")
+    return Signature(
+        name=function.name,
+        parameters=parameters,
+        returns=ast.unparse(function.returns) if function.returns else "",
+        required=len(named) - len(function.args.defaults),
+    )

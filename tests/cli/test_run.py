@@ -138,11 +138,11 @@ def test_a_run_that_needs_a_person_waits_with_3_and_is_resumed_with_the_answer()
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--team", "nothing"], "Known: 'software'"),
+        (["--team", "nothing"], "Known: 'debate', 'research', 'software', 'support'"),
         (["--team", "nothing.py:team"], "found no file 'nothing.py'"),
         (["--team", "team.py:teem"], "Did you mean 'team'?"),
         (["--team", "team.py:number"], "found int"),
-        (["--team", "team.toml"], "not supported in this version"),
+        (["--team", "team.toml"], "team.toml: No such file or directory; expected a readable file"),
         (["--team", "failing.py:team"], "line 2: ZeroDivisionError"),
         (["--team", "team.py:team", "--model", "opnai:x"], "Did you mean 'openai'?"),
         (["--team", "team.py:team", "--role-model", "wirter=embedded"], "Did you mean 'writer'?"),

@@ -22,7 +22,7 @@ from metagpt.message import Envelope
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, Price, TokenUsage, ToolCall
 from metagpt.runtime import ticks as t
 from metagpt.runtime.codec import TickCodec, UnrecordableError, types_by_tag
-from metagpt.runtime.secrets import known_secrets
+from metagpt.masking import known_secrets
 
 
 class Colour(enum.Enum):

@@ -492,7 +492,8 @@ def test_a_chat_template_that_knows_no_system_turn_gets_it_in_the_users(tmp_path
         opened(folder), *(ModelRequest(call="a.b", chat=chat, options=ModelOptions(max_tokens=9)) for chat in (with_system, merged))
     )
     assert replies[0].text == replies[1].text
-    assert replies[0].usage == replies[1].usage
+    lengths = [reply.usage.input_tokens for reply in replies if reply.usage]
+    assert lengths[0] == lengths[1]
 
 
 def test_a_compact_model_reads_call_and_context_alone(compact_folder: Path) -> None:

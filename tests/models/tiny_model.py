@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
@@ -20,6 +22,10 @@ CORPUS = [
     "System: You are an engineer. User: write a program. Assistant: 0123456789 true false null",
     "naïve café, 東京, привет, emoji 🙂 and so on",
 ]
+
+WIDTHS = {"q_proj": (48, 48), "k_proj": (24, 48), "v_proj": (24, 48), "o_proj": (48, 48), "up_proj": (96, 48), "down_proj": (48, 96)}
+"""Outputs and inputs of the tiny model's linear layers."""
+ADAPTED = tuple(f"{number}.{part}" for number in (0, 1) for part in ("self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"))
 
 PIECE = '{"in_scope": true, "summary": "'
 """One token for a fixed piece of answers, as models trained for calls have them."""
@@ -33,10 +39,11 @@ def save_tiny_model(  # noqa: PLR0913  # each is a way in which the models of te
     window: int = 2048,
     chat_template: str | None = None,
     sliding_window: int | None = None,
+    tokenizer: Any = None,
 ) -> Path:
     """Save a model of some 60 thousand random parameters in `folder`; `card` is its README.md."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer()
+    tokenizer = tokenizer or _tokenizer()
     if chat_template:
         tokenizer.chat_template = chat_template
     tokenizer.save_pretrained(folder)
@@ -60,6 +67,23 @@ def save_tiny_model(  # noqa: PLR0913  # each is a way in which the models of te
     model.save_pretrained(folder)
     if card:
         (folder / "README.md").write_text(card, encoding="utf-8")
+    return folder
+
+
+def save_tiny_adapter(folder: Path, *, seed: int, rank: int = 4, layers: tuple[str, ...] = ADAPTED, **config: Any) -> Path:
+    """Save a LoRA adapter of random factors for the tiny model, as peft names them; big enough to change its answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chance = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for layer in layers:
+        outputs, inputs = WIDTHS[layer.rsplit(".", 1)[1]]
+        name = f"base_model.model.model.layers.{layer}"
+        tensors[f"{name}.lora_A.weight"] = torch.randn(rank, inputs, generator=chance) * 0.3
+        tensors[f"{name}.lora_B.weight"] = torch.randn(outputs, rank, generator=chance) * 0.3
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    said = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": 2 * rank, "base_model_name_or_path": "tiny"}
+    said["target_modules"] = [f"layers.{layer}" for layer in layers]
+    (folder / "adapter_config.json").write_text(json.dumps(said | config))
     return folder
 
 

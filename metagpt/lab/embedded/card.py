@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import load_primitives
-from metagpt.lab.embedded.choose import Thresholds
 
 __all__ = ["card"]
 
@@ -20,11 +19,11 @@ calls:
   engineer.write_program: [signature, summary]
   engineer.repair: [signature, summary, code, failure]
   evaluator.write_tests: [signature, summary]
+nearby:
+  product_manager.specify: goal
+nearby_count: {nearby_count}
 candidates: {candidates}
 temperature: {temperature}
-agreement: {agreement}
-agreement_with_examples: {agreement_with_examples}
-outside: {outside}
 scope: one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English
 ---
 """
@@ -83,14 +82,7 @@ anything that needs knowledge of the world. A confident wrong program happens: s
 
 def card(facts: Mapping[str, Any], scores: str | None) -> str:
     """The card as Markdown with YAML front matter; the scores are a table as `evaluate` or `serve` writes it."""
-    thresholds = Thresholds()
-    settings = {
-        "candidates": 16,
-        "temperature": 0.7,
-        "agreement": thresholds.agreement,
-        "agreement_with_examples": thresholds.agreement_with_examples,
-        "outside": thresholds.outside,
-    }
+    settings = {"candidates": 16, "temperature": 0.7}
     primitives = load_primitives()
     return _FRONT.format(**settings) + _BODY.format(
         **{**settings, **facts["shape"]},

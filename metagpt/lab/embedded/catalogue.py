@@ -26,6 +26,13 @@ MODULES = (
     "words",
     "word_measures",
     "dictionaries",
+    "further_numbers",
+    "further_scalars",
+    "further_tables",
+    "further_words",
+    "classic_texts",
+    "classic_numbers",
+    "classic_words",
 )
 
 MAX_NUMBER = 2000

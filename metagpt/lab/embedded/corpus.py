@@ -19,11 +19,11 @@ from metagpt.lab.embedded.roughen import add_talk, roughen
 from metagpt.lab.embedded.sentences import Side, Speaker, UnsayableError
 from metagpt.models.compact import compact_prompt
 
-__all__ = ["OUT_OF_SCOPE", "Asked", "Example", "as_json", "ask", "examples", "training_chain"]
+__all__ = ["OUT_OF_SCOPE", "Asked", "Example", "as_json", "ask", "examples", "specify_prompt", "training_chain"]
 
 OUT_OF_SCOPE = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
-LENGTHS = (1,) * 8 + (2,) * 8 + (3,) * 4
-"""How many steps programs have: 40 % one, 40 % two, 20 % three."""
+LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
+"""How many steps programs have: 45 % one, 40 % two, 15 % three."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def examples(rng: random.Random) -> Iterator[Example]:
     while True:
         kind = rng.random()
         if kind < 0.05:
-            yield Example("product_manager.specify", compact_prompt("product_manager.specify", {"goal": outside_goal(rng)}), OUT_OF_SCOPE)
+            yield Example("product_manager.specify", specify_prompt(outside_goal(rng)), OUT_OF_SCOPE)
         elif kind < 0.71:
             yield _specify(rng)
         elif kind < 0.925:
@@ -77,6 +77,11 @@ def examples(rng: random.Random) -> Iterator[Example]:
             yield from _repair(rng)
         else:
             yield from _tests(rng)
+
+
+def specify_prompt(goal: str) -> str:
+    """What the model reads of a goal."""
+    return compact_prompt("product_manager.specify", {"goal": goal})
 
 
 def training_chain(rng: random.Random, length: int) -> Chain:
@@ -110,7 +115,7 @@ def _specify(rng: random.Random) -> Example:
         except UnsayableError:
             continue
         if len(asked.goal) < 420:
-            return Example("product_manager.specify", compact_prompt("product_manager.specify", {"goal": asked.goal}), asked.spec)
+            return Example("product_manager.specify", specify_prompt(asked.goal), asked.spec)
 
 
 @cache

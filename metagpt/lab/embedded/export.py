@@ -11,6 +11,8 @@ from transformers import AutoTokenizer, GenerationConfig
 from metagpt.lab.embedded.card import card
 from metagpt.lab.embedded.chart import draw_losses, read_log
 from metagpt.lab.embedded.network import new_model
+from metagpt.lab.embedded.phrase_table import phrase_table
+from metagpt.models.local.drafts import PHRASES_FILE
 
 __all__ = ["export"]
 
@@ -36,6 +38,7 @@ def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
     (out / "model.safetensors").chmod(0o644)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(training / name, out / name)
+    (out / PHRASES_FILE).write_text(json.dumps(phrase_table(), ensure_ascii=False, indent=0) + "\n")
     tokens_per_step = shape["num_workers"] * shape["rows"] * shape["length"]
     draw_losses(training / "log.jsonl", out / "losses.png", tokens_per_step=tokens_per_step)
     found = scores.read_text() if scores else None

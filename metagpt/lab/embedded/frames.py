@@ -414,6 +414,7 @@ RESULT_NOTES: dict[str, tuple[str, ...]] = {
     "dict[str, int]": (" as a dictionary", ". return a dict.", ". a dictionary would be perfect.", " in a dict", ". the result is a dictionary."),
     "dict[str, str]": (" as a dictionary", ". return a dict.", ". a dictionary would be perfect.", " in a dict"),
     "list[tuple[str, int]]": (" as a list of pairs", ". return a list of tuples.", " as pairs"),
+    "dict[str, list[str]]": (" as a dictionary of lists", ". return a dict of lists.", ". the values are lists.", " in a dict"),
     "list[bool]": (" as a list of booleans", ". return a list of bools."),
 }
 """Talk about the type of the result."""

@@ -17,7 +17,8 @@ from typing import Any
 from metagpt.actions.sandbox import Sandbox, open_sandbox
 from metagpt.behaviour import observe
 from metagpt.errors import MetaGPTError
-from metagpt.lab.embedded.evaluation import Goal, goals_of, interval
+from metagpt.lab.embedded.goal_sets import Goal, goals_of
+from metagpt.lab.embedded.intervals import interval
 from metagpt.team import Team
 
 __all__ = ["Served", "serve_goals", "serve_sets"]
@@ -109,7 +110,7 @@ def serve_sets(names: Sequence[str], *, model: str, out: Path, count: int, seed:
     scores: dict[str, dict[str, float]] = {}
 
     async def score() -> None:
-        team = Team.load("software", model=model, workspace=None)
+        team = Team.load("software", model=model)
         await team.run("double a number")  # loads the model, which is no part of any goal's time
         for name in names:
             served = await serve_goals(team, goals_of(name, count=count, seed=seed))

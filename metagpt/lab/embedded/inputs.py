@@ -92,6 +92,19 @@ def _symbols(rng: random.Random) -> str:
     )
 
 
+def _iso_date(rng: random.Random) -> str:
+    return f"{rng.randint(1900, 2030)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+
+
+def _hex_colour(rng: random.Random) -> str:
+    return f"#{rng.randrange(256**3):06x}"
+
+
+def _bracketed(rng: random.Random) -> str:
+    parts = [f"({_word(rng)})" if rng.random() < 0.4 else _word(rng) for _ in range(rng.randint(2, 6))]
+    return " ".join(parts)
+
+
 def _ints(rng: random.Random) -> list[int]:
     high = rng.choice((9, 9, 20, 100))
     values = [rng.randint(0 if rng.random() < 0.5 else -high, high) for _ in range(rng.randint(2, 8))]
@@ -165,6 +178,9 @@ KINDS: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
         _symbols,
         lambda r: r.choice(JOINERS).join(_words(r, 2, 5)),
         lambda r: ",".join(_words(r, 2, 5)),
+        _iso_date,
+        _hex_colour,
+        _bracketed,
     ),
     "list[int]": (_ints, _positive_ints, lambda r: sorted(_ints(r))),
     "list[float]": (_floats, lambda r: [abs(x) + 0.5 for x in _floats(r)], lambda r: [float(x) for x in _ints(r)]),

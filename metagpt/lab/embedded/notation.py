@@ -87,7 +87,13 @@ def _filled(template: str, pair: tuple[Any, Any], function: str, write: Any) -> 
 
 
 def _tight(value: Any) -> str:
-    return repr(value).replace(", ", ",") if not isinstance(value, str) else repr(value)
+    """Without spaces after commas and colons, which stay inside texts."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key!r}:{_tight(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        inner = ",".join(map(_tight, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return repr(value)
 
 
 def _bare(value: Any) -> str:

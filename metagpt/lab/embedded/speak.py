@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from metagpt.lab.embedded.corpus import specify_prompt
 from metagpt.models.compact import compact_prompt
 
 __all__ = ["SmallModel", "Spec", "read_spec"]
@@ -56,7 +57,7 @@ class SmallModel:
 
     def specs(self, goals: Sequence[str], *, candidates: int, temperature: float, seed: int) -> list[list[Spec | None]]:
         """For each goal the greedy spec and `candidates - 1` sampled ones."""
-        prompts = [compact_prompt("product_manager.specify", {"goal": goal}) for goal in goals]
+        prompts = [specify_prompt(goal) for goal in goals]
         torch.manual_seed(seed)
         greedy = self.answers(prompts)
         sampled = self.answers(prompts, samples=candidates - 1, temperature=temperature) if candidates > 1 else []

@@ -39,6 +39,7 @@ PIECES = (
     "list[str]",
     "list[bool]",
     "list[tuple[str, int]]",
+    "dict[str, list[str]]",
     "dict[str, int]",
     "dict[str, str]",
     ") -> ",

@@ -27,6 +27,8 @@ class Card:
     """Of a compact model: the calls it was trained for."""
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The keys of each call's context that it reads, in order; a call not named reads all of it."""
+    drafts: Mapping[str, str] = field(default_factory=dict)
+    """From a call to the key of its context of which the folder's phrase table drafts answers; see `Drafts`."""
     defaults: ModelOptions = field(default_factory=ModelOptions)
     context_tokens: int | None = None
     """The window the model was made for, where it says so."""
@@ -36,7 +38,7 @@ def read_card(folder: Path) -> Card:
     """The card of a model folder; a folder without README.md is a general chat model.
 
     The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the
-    context keys each reads), `candidates`, `temperature`, `top_p` and `max_tokens`;
+    context keys each reads), `drafts` (a mapping from a call to a context key), `candidates`, `temperature`, `top_p` and `max_tokens`;
     what it leaves open is taken from generation_config.json.
 
     Raises:
@@ -56,6 +58,7 @@ def read_card(folder: Path) -> Card:
         prompt_format="compact" if prompt_format == "compact" else "chat",
         calls=tuple(calls),
         reads={call: keys for call, keys in calls.items() if keys},
+        drafts=_drafts(readme, said),
         defaults=_card_options(readme, said).over(_generation_options(folder)),
         context_tokens=_window(folder),
     )
@@ -108,6 +111,13 @@ def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
             f"{readme}: calls: {calls!r}; expected call names, each with the list of context keys it reads. Correct the card."
         )
     return {call: tuple(keys) for call, keys in calls.items()}
+
+
+def _drafts(readme: Path, said: Mapping[str, Any]) -> dict[str, str]:
+    drafts = said.get("drafts") or {}
+    if not isinstance(drafts, dict) or not all(isinstance(call, str) and isinstance(key, str) for call, key in drafts.items()):
+        raise ConfigError(f"{readme}: drafts: {drafts!r}; expected call names, each with one context key. Correct the card.")
+    return dict(drafts)
 
 
 def _card_options(readme: Path, said: Mapping[str, Any]) -> ModelOptions:

@@ -6,7 +6,7 @@ Knows no threads and no event loops; `engine` drives it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from metagpt.models.interface import Candidate, TokenUsage
 from metagpt.models.local.faults import as_model_error
 from metagpt.models.local.job import Answers, Draw, Job
 from metagpt.models.local.kv import RowCache
+from metagpt.models.local.prefixes import PrefixStore
 from metagpt.models.local.sampling import Chance, RowSampling, draw_tokens, sampling_tensors
 from metagpt.models.local.text_stream import TextStream
 from metagpt.models.local.weights import Weights
@@ -36,7 +37,8 @@ class _Row:
         self.number = number
         self.chance = Chance(run.draw.seed, number)
         self.matcher = run.draw.matcher.deep_copy() if run.draw.matcher else None
-        self.text = TextStream(weights.decode, run.draw.stop)
+        decode = (weights.grammars.decode if self.matcher else None) or weights.decode
+        self.text = TextStream(decode, run.draw.stop)
         self.num_tokens = 0
         self.logprob = 0.0
         self.finish: Literal["stop", "length"] | None = None
@@ -91,13 +93,19 @@ class _JobRun:
         self.rows = [_Row(self, number, weights) for number in range(draw.num_candidates)]
         self.unstarted = deque(self.rows)
         self.prefilled: tuple[RowCache, Tensor] | None = None
+        self.reused_tokens = 0
 
-    def prefill(self, weights: Weights) -> tuple[RowCache, Tensor]:
-        """Run the model on the prompt, once for all candidates; the cache of one row and the logits that follow."""
+    def prefill(self, weights: Weights, prefixes: PrefixStore) -> tuple[RowCache, Tensor]:
+        """Run the model on what is new in the prompt, once for all candidates; the cache of one row and the logits that follow."""
         if self.prefilled is None:
-            cache = RowCache.empty(weights.device)
-            tokens_BT = torch.tensor([self.draw.prompt], device=weights.device)
+            draw = self.draw
+            known = prefixes.begin(draw.prompt, draw.adapter) if draw.prefix_tokens else None
+            cache = known or RowCache.empty(weights.device)
+            self.reused_tokens = cache.length
+            tokens_BT = torch.tensor([draw.prompt[cache.length :]], device=weights.device)
+            weights.adapters.choose([draw.adapter])
             self.prefilled = (cache, weights.step(tokens_BT, cache))
+            prefixes.keep(draw.prompt, draw.adapter, cache, most_tokens=draw.prefix_tokens)
         return self.prefilled
 
     def hand_out_if_finished(self) -> None:
@@ -105,7 +113,7 @@ class _JobRun:
         if self.unstarted or not all(row.finish for row in self.rows):
             return
         output_tokens = sum(row.num_tokens for row in self.rows)
-        usage = TokenUsage(input_tokens=len(self.draw.prompt), output_tokens=output_tokens)
+        usage = TokenUsage(input_tokens=len(self.draw.prompt), output_tokens=output_tokens, cached_tokens=self.reused_tokens)
         self.job.finish(Answers(candidates=tuple(row.candidate() for row in self.rows), usage=usage))
 
 
@@ -133,6 +141,9 @@ class Decoder:
         self.weights = weights
         self._waiting: deque[_JobRun] = deque()
         self._batch: _Batch | None = None
+        self._prefixes = PrefixStore()
+        self._unwanted: set[str] = set()
+        """Adapters to be freed when no row needs them."""
 
     @property
     def is_busy(self) -> bool:
@@ -154,6 +165,21 @@ class Decoder:
     def add(self, job: Job, draw: Draw) -> None:
         """Queue a request; its rows join as soon as there is room."""
         self._waiting.append(_JobRun(job, draw, self.weights))
+        self._unwanted.discard(draw.adapter)
+
+    def drop_adapters(self, paths: Iterable[str]) -> None:
+        """Free these adapters, and what is known of prompts under them; those in use as soon as they are not."""
+        self._unwanted |= set(paths) & self.weights.adapters.loaded
+        if not self._unwanted:
+            return
+        rows = self._batch.rows if self._batch else []
+        in_use = {row.run.draw.adapter for row in rows} | {run.draw.adapter for run in self._waiting}
+        free = self._unwanted - in_use
+        if free:
+            self._unwanted -= free
+            self.weights.adapters.keep_only(self.weights.adapters.loaded - free)
+            for path in free:
+                self._prefixes.forget(path)
 
     def step(self) -> None:
         """Let waiting rows join, draw one token for every row, hand out what is done, and run the model on the rest."""
@@ -169,6 +195,7 @@ class Decoder:
         self._batch = _shrunk(self._batch, kept)
         if self._batch is not None:
             tokens_BT = torch.tensor([tokens[number] for number in kept], device=self.weights.device)[:, None]
+            self.weights.adapters.choose([row.run.draw.adapter for row in self._batch.rows])
             self._batch.logits = self.weights.step(tokens_BT, self._batch.cache)
 
     def _take_joining(self) -> list[tuple[RowCache, Tensor, list[_Row]]]:
@@ -184,9 +211,10 @@ class Decoder:
             if room < 1:
                 break
             try:
-                cache, logits_BV = run.prefill(self.weights)
+                cache, logits_BV = run.prefill(self.weights, self._prefixes)
             except RuntimeError as error:  # torch: out of memory above all; the requests already decoding go on
-                run.job.finish(as_model_error(self.weights.owner, error))
+                if not self._prefixes.forget():  # else tried again with the room that this makes
+                    run.job.finish(as_model_error(self.weights.owner, error))
                 continue
             rows = [run.unstarted.popleft() for _ in range(min(room, len(run.unstarted)))]
             joining.append((cache, logits_BV, rows))

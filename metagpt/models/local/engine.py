@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import deque
 
@@ -22,6 +23,7 @@ class Engine:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._arrived: deque[Job] = deque()
+        self._dropped: list[str] = []
         self._changed = threading.Condition()
         self._stopping = False
         self._decoder: Decoder | None = None
@@ -43,6 +45,12 @@ class Engine:
             self._arrived.append(job)
             self._changed.notify()
 
+    def drop_adapter(self, path: str) -> None:
+        """Free an adapter as soon as no request under way answers with it; callable from any thread."""
+        with self._changed:
+            self._dropped.append(path)
+            self._changed.notify()
+
     def stop(self) -> None:
         """End the thread and free the weights; requests under way fail. Returns when both are done."""
         with self._changed:
@@ -60,9 +68,12 @@ class Engine:
     def _next_jobs(self) -> list[Job] | None:
         """What arrived since the last step, waiting for it while there is nothing to decode; None: stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._arrived or (self._decoder and self._decoder.is_busy))
+            self._changed.wait_for(lambda: self._stopping or self._arrived or self._dropped or (self._decoder and self._decoder.is_busy))
             if self._stopping:
                 return None
+            if self._decoder is not None:
+                self._decoder.drop_adapters(self._dropped)
+            self._dropped = []
             jobs = list(self._arrived)
             self._arrived.clear()
             return jobs
@@ -90,6 +101,8 @@ class Engine:
             for job in decoder.jobs:
                 job.finish(as_model_error(f"local:{self.source.path}", error))
             self._decoder = Decoder(decoder.weights)
+            _hand_back(self.source.device)
+        decoder.drop_adapters(())  # those that had to wait for these rows
 
     def _end(self) -> None:
         waiting = [*(self._decoder.jobs if self._decoder else []), *self._arrived]
@@ -97,10 +110,18 @@ class Engine:
             job.finish(self._closed())
         self._arrived.clear()
         self._decoder = None
-        if self.source.device.startswith("cuda"):
-            torch.cuda.empty_cache()
+        gc.collect()  # modules and their hooks point at each other
+        _hand_back(self.source.device)
 
     def _closed(self) -> ModelUnavailableError:
         return ModelUnavailableError(
             f"local:{self.source.path}: closed while it was answering; expected to stay open. Close a model after its last request."
         )
+
+
+def _hand_back(device: str) -> None:
+    """Give what torch holds in reserve back to the device, for other programs."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import torch
 
 from metagpt.errors import ConfigError, MetaGPTError, ModelError, ModelUnavailableError
@@ -9,6 +11,8 @@ from metagpt.errors import ConfigError, MetaGPTError, ModelError, ModelUnavailab
 __all__ = ["as_model_error", "while_loading"]
 
 _OFFLINE = ("couldn't connect", "offline", "connection error", "cannot send a request", "max retries", "name resolution")
+_GATED = ("gated repo", "401 client error", "403 client error", "private repository")
+_OWN_CODE = ("trust_remote_code", "custom code")
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -33,9 +37,17 @@ def while_loading(owner: str, error: Exception) -> MetaGPTError:
 def _loading_fault(error: Exception) -> str:
     text = str(error).lower()
     if _is_out_of_memory(error):
-        return 'too big for the memory there is. Set dtype = "bfloat16" or another device, or take a smaller model.'
+        return 'too big for the memory there is. Set dtype = "int8" or "bfloat16", or another device, or take a smaller model.'
+    if any(sign in text for sign in _GATED):
+        return "its owner asks for an agreement or a token. Agree on its page, set HF_TOKEN, or take another model."
     if any(sign in text for sign in _OFFLINE):
         return "not in the local cache, and the model hub cannot be reached. Go online once, or give the path of a folder."
+    if "not a valid model identifier" in text:
+        return "neither a folder nor a model of the hub. Check the name, or give the path of a folder."
+    if any(sign in text for sign in _OWN_CODE):
+        return "needs program code of its own, which is never run. Take a model of an architecture that transformers has."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no room left on the disk for its files. Make room, or set HF_HOME to a larger one."
     if isinstance(error, ImportError):
         return "a library it needs is missing. Install that library, or take another model."
     if "safetensors" in text or "safetensor" in type(error).__name__.lower():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from metagpt.errors import ModelUnavailableError
 
-__all__ = ["check_folder", "is_folder_reference"]
+__all__ = ["check_folder", "downloaded_folder", "is_folder_reference"]
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -14,6 +15,18 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 def is_folder_reference(rest: str) -> bool:
     """Whether `rest` names a folder rather than a hub id such as `Qwen/Qwen3-4B`."""
     return Path(rest).expanduser().is_dir() or rest.startswith((".", "/", "~")) or rest.count("/") > 1 or "\\" in rest
+
+
+def downloaded_folder(hub_id: str) -> Path | None:
+    """Where a model of the hub stands in the local cache, if its config.json is there; asks no server and loads no library."""
+    cache = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
+    repository = Path(cache).expanduser() / f"models--{hub_id.replace('/', '--')}"
+    try:
+        revision = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    folder = repository / "snapshots" / revision
+    return folder if (folder / "config.json").is_file() else None
 
 
 def check_folder(owner: str, folder: Path) -> None:
@@ -27,7 +40,8 @@ def check_folder(owner: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
             raise ModelUnavailableError(
-                f"{owner}: {str(folder)!r} holds an adapter alone; expected a whole model. Merge it into its base first."
+                f"{owner}: {str(folder)!r} holds an adapter alone; expected a whole model. "
+                f"Name its base before it: local:BASE+adapter={folder}"
             )
         raise ModelUnavailableError(
             f"{owner}: no config.json in {str(folder)!r}; expected a model folder. Save the model there, or correct the path."

@@ -31,6 +31,10 @@ class Draw:
     stop: tuple[str, ...] = ()
     matcher: LLMatcher | None = None
     """What each candidate must match; its rows get copies."""
+    adapter: str = ""
+    """Path of the loaded adapter to answer with; empty: the base alone."""
+    prefix_tokens: int = 0
+    """Most tokens of prompts to hold for prompts that begin alike, once this one is computed; 0 neither holds nor uses any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

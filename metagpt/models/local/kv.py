@@ -117,6 +117,15 @@ class RowCache:
         columns_T = torch.arange(self.length, self.length + new_tokens, device=self.starts_B.device)
         return columns_T - self.starts_B[:, None]
 
+    def head(self, num_tokens: int) -> RowCache:
+        """A new cache of the first tokens of a cache of one row."""
+        slabs = []
+        for slab in self.slabs:
+            keys_BHTD, values_BHTD = (_spare(part[:, :, :num_tokens], num_tokens + _SPARE_COLUMNS) for part in slab.buffers())
+            keys_BHTD[:, :, :num_tokens], values_BHTD[:, :, :num_tokens] = (part[:, :, :num_tokens] for part in slab.buffers())
+            slabs.append(_Slab.filled(keys_BHTD, values_BHTD, num_tokens))
+        return RowCache(self.starts_B, slabs)
+
     @classmethod
     def merged(cls, parts: Sequence[tuple[RowCache, Sequence[int]]]) -> RowCache:
         """A new cache of the named rows of each part, in that order; a row may be named more than once."""

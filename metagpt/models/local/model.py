@@ -6,15 +6,18 @@ import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError
 from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest
+from metagpt.models.local.adapter_place import split_adapter
 from metagpt.models.local.card import Card, profile_of, read_card
+from metagpt.models.local.drafts import Drafts
 from metagpt.models.local.extras import require_local_extra
-from metagpt.models.local.folder import check_folder, is_folder_reference
+from metagpt.models.local.folder import check_folder, downloaded_folder, is_folder_reference
 from metagpt.models.local.job import Answers, Delivery, Draw, Job
 from metagpt.models.local.prompts import check_call, render_prompt
 from metagpt.models.local.settings import LocalSettings, parse_settings
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from metagpt.models.local.pool import SharedEngine
     from metagpt.models.local.weights import Weights
 
-__all__ = ["LocalModel", "open_embedded", "open_local"]
+__all__ = ["LocalModel", "open_embedded", "open_folder", "open_local"]
 
 _MANY_TEMPERATURE = 1.0
 """Where neither request nor model names one and several candidates are wanted: greedy ones would be equal."""
@@ -33,22 +36,28 @@ _MANY_TEMPERATURE = 1.0
 def open_local(rest: str, settings: Mapping[str, object]) -> LocalModel:
     """The model `local:REST`: a folder saved by `save_pretrained`, or a hub id such as `Qwen/Qwen3-4B`.
 
+    `local:BASE+adapter=PLACE` answers with a LoRA adapter, a folder or hub id as well; all adapters of one base share its weights.
+
     Args:
         rest: what stands behind `local:`.
-        settings: `device`, `dtype`, `max_batch`, `context_tokens`; see `LocalSettings`.
+        settings: `device`, `dtype`, `max_batch` and others; see `LocalSettings`.
 
     Raises:
         ConfigError: a bad setting or card, or the `local` extra is not installed.
-        ModelUnavailableError: a folder that holds no model.
+        ModelUnavailableError: a folder that holds no model, or no adapter.
     """
     reference = f"local:{rest}"
     parsed = parse_settings(reference, settings)
     require_local_extra(reference)
-    if not rest:
+    base, adapter = split_adapter(reference, rest, parsed.adapter)
+    if not base:
         raise ConfigError("local: no model named; expected local:PATH_OR_HUB_ID. Name a folder or a hub id.")
-    if not is_folder_reference(rest):
-        return LocalModel(reference, rest, Card(), parsed)
-    return _open_folder(reference, Path(rest).expanduser().resolve(), parsed)
+    parsed = replace(parsed, adapter=adapter)
+    folder = Path(base).expanduser().resolve() if is_folder_reference(base) else None
+    if folder is not None:
+        return open_folder(reference, folder, parsed)
+    known = downloaded_folder(base)
+    return LocalModel(reference, base, _card(known, adapter) if known else Card(), parsed)
 
 
 def open_embedded(rest: str, settings: Mapping[str, object]) -> LocalModel:
@@ -62,12 +71,27 @@ def open_embedded(rest: str, settings: Mapping[str, object]) -> LocalModel:
         raise ConfigError(f"embedded: {rest!r} behind the name; expected `embedded` alone. Name other models with local:PATH_OR_HUB_ID.")
     parsed = parse_settings("embedded", settings)
     require_local_extra("embedded")
-    return _open_folder("embedded", Path(str(files("metagpt.models").joinpath("embedded_weights"))), parsed)
+    if parsed.adapter:
+        raise ConfigError("embedded: found an adapter; expected none, for it has been trained for its calls. Use local:BASE+adapter=PLACE.")
+    return open_folder("embedded", Path(str(files("metagpt.models").joinpath("embedded_weights"))), parsed)
 
 
-def _open_folder(reference: str, folder: Path, settings: LocalSettings) -> LocalModel:
+def open_folder(reference: str, folder: Path, settings: LocalSettings) -> LocalModel:
+    """The model in a folder, known by that reference.
+
+    Raises:
+        ConfigError: a bad card.
+        ModelUnavailableError: the folder holds no model.
+    """
     check_folder(reference, folder)
-    return LocalModel(reference, str(folder), read_card(folder), settings)
+    return LocalModel(reference, str(folder), _card(folder, settings.adapter), settings)
+
+
+def _card(folder: Path, adapter: str | None) -> Card:
+    """The base's card; where the adapter was trained for calls, with what its own says of them."""
+    base = read_card(folder)
+    own = read_card(Path(adapter)) if adapter and is_folder_reference(adapter) else None
+    return replace(own, context_tokens=base.context_tokens) if own and own.calls else base
 
 
 class LocalModel:
@@ -81,6 +105,8 @@ class LocalModel:
     def __init__(self, reference: str, path: str, card: Card, settings: LocalSettings) -> None:
         self._path = path
         self._settings = settings
+        self._drafts = Drafts(Path(path), card.drafts) if card.drafts else None
+        card = replace(card, defaults=settings.defaults.over(card.defaults))
         self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
         self._opening = threading.Lock()
         self._engine: SharedEngine | None = None
@@ -102,7 +128,7 @@ class LocalModel:
         if engine is None:
             engine = await asyncio.to_thread(self._open)
         arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        job = self._job(request, asyncio.get_running_loop(), arrived)
+        job = self._job(request, engine.adapter, asyncio.get_running_loop(), arrived)
         engine.submit(job)
         shows_pieces = not self._offers_tools(request)
         try:
@@ -114,7 +140,7 @@ class LocalModel:
                     if shows_pieces:
                         yield Delta(item)
                     continue
-                reply = self._reply(request, item)
+                reply = await self._with_drafts(request, self._reply(request, item))
                 if not shows_pieces and reply.text:
                     yield Delta(reply.text)
                 yield reply
@@ -138,24 +164,27 @@ class LocalModel:
                 self._engine = share_engine(self._profile.reference, self._path, self._settings)
             return self._engine
 
-    def _job(self, request: ModelRequest, loop: asyncio.AbstractEventLoop, arrived: asyncio.Queue[Delivery]) -> Job:
+    def _job(self, request: ModelRequest, adapter: str, loop: asyncio.AbstractEventLoop, arrived: asyncio.Queue[Delivery]) -> Job:
         def deliver(item: Delivery) -> None:
             try:
                 loop.call_soon_threadsafe(arrived.put_nowait, item)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 job.is_over = True
 
-        job = Job(prepare=lambda weights: self._draw(request, weights), deliver=deliver, max_batch=self._settings.max_batch)
+        job = Job(prepare=lambda weights: self._draw(request, weights, adapter), deliver=deliver, max_batch=self._settings.max_batch)
         return job
 
-    def _draw(self, request: ModelRequest, weights: Weights) -> Draw:
-        """What the engine shall decode for the request.
+    def _draw(self, request: ModelRequest, weights: Weights, adapter: str) -> Draw:
+        """What the engine shall decode for the request; loads its adapter, if that is not loaded.
 
         Raises:
             ContextOverflowError: the prompt leaves no room for an answer.
+            ModelUnavailableError: the adapter does not fit the base.
         """
+        weights.adapters.load(adapter)
+        self._learn_window(weights)
         options = request.options.over(self._profile.defaults)
-        prompt = render_prompt(request, self._profile, weights.tokenizer)
+        prompt = render_prompt(request, self._profile, weights.tokenizer, self._listing)
         schema = union_schema(request.tools, request.schema) if self._offers_tools(request) else request.schema
         is_compact = self._profile.prompt_format == "compact"
         num_candidates = options.n or 1
@@ -169,7 +198,15 @@ class LocalModel:
             seed=secrets.randbits(62) if options.seed is None else options.seed,
             stop=() if schema is not None else prompt.stop + options.stop,
             matcher=None if schema is None else weights.grammars.matcher(schema, any_split=is_compact),
+            adapter=adapter,
+            prefix_tokens=self._settings.prefix_tokens,
         )
+
+    def _learn_window(self, weights: Weights) -> None:
+        """Tell the window where it was not known before the weights were, so that later chats are made to fit it."""
+        if self._profile.context_tokens is None:
+            window = min((size for size in (weights.context_tokens, self._settings.context_tokens) if size), default=None)
+            self._profile = replace(self._profile, context_tokens=window)
 
     def _room(self, weights: Weights, prompt_tokens: int) -> int:
         windows = [window for window in (weights.context_tokens, self._settings.context_tokens) if window is not None]
@@ -185,6 +222,13 @@ class LocalModel:
 
     def _offers_tools(self, request: ModelRequest) -> bool:
         return bool(request.tools) and self._profile.prompt_format == "chat"
+
+    async def _with_drafts(self, request: ModelRequest, reply: ModelReply) -> ModelReply:
+        """The reply with the drafts of the model's phrase table behind its candidates, where several were drawn."""
+        if self._drafts is None or len(reply.candidates) == 1:
+            return reply
+        drafts = await asyncio.to_thread(self._drafts.of, request.call, request.context)
+        return replace(reply, candidates=reply.candidates + drafts)
 
     def _reply(self, request: ModelRequest, answers: Answers) -> ModelReply:
         candidates: tuple[Candidate, ...] = answers.candidates

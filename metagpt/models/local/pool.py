@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections import Counter
 
+from metagpt.models.local.adapter_place import adapter_folder
 from metagpt.models.local.device import choose_device, choose_dtype
 from metagpt.models.local.engine import Engine
 from metagpt.models.local.job import Job
@@ -15,11 +17,12 @@ __all__ = ["SharedEngine", "num_engines", "share_engine"]
 
 
 class SharedEngine:
-    """One user's hold on an engine."""
+    """One user's hold on an engine, and on the adapter that it answers with."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, adapter: str = "") -> None:
+        self.adapter = adapter
         self._source = source
-        self._engine = _acquire(source)
+        self._engine = _acquire(source, adapter)
 
     @property
     def engine(self) -> Engine:
@@ -32,17 +35,22 @@ class SharedEngine:
 
     def release(self) -> None:
         """Use the engine no longer; with its last user it stops and frees the weights. Call once, off the event loop."""
-        _release(self._source)
+        _release(self._source, self.adapter)
 
 
 def share_engine(owner: str, path: str, settings: LocalSettings) -> SharedEngine:
     """A hold on the engine of this path, device and dtype, which is started if nobody has one yet.
 
+    Adapters are no part of that: models of one base with different adapters share an engine. One of a hub is downloaded here.
+
     Raises:
         ConfigError: a device that is not there.
+        ModelUnavailableError: the adapter cannot be downloaded.
     """
     device = choose_device(owner, settings.device)
-    return SharedEngine(Source(path, device, choose_dtype(settings.dtype, device)))
+    adapter = adapter_folder(owner, settings.adapter) if settings.adapter else ""
+    is_int8 = settings.dtype == "int8"
+    return SharedEngine(Source(path, device, choose_dtype(None if is_int8 else settings.dtype, device), is_int8=is_int8), adapter)
 
 
 def num_engines() -> int:
@@ -52,25 +60,30 @@ def num_engines() -> int:
 
 _lock = threading.Lock()
 _engines: dict[Source, Engine] = {}
-_num_users: dict[Source, int] = {}
+_users: dict[Source, Counter[str]] = {}
+"""Holds on each engine, by adapter."""
 
 
-def _acquire(source: Source) -> Engine:
+def _acquire(source: Source, adapter: str) -> Engine:
     with _lock:
         if source not in _engines:
             _engines[source] = Engine(source)
-        _num_users[source] = _num_users.get(source, 0) + 1
+            _users[source] = Counter()
+        _users[source][adapter] += 1
         return _engines[source]
 
 
-def _release(source: Source) -> None:
+def _release(source: Source, adapter: str) -> None:
     with _lock:
         if source not in _engines:  # the process is ending
             return
-        _num_users[source] -= 1
-        if _num_users[source]:
+        users = _users[source]
+        users[adapter] -= 1
+        if users.total():
+            if adapter and not users[adapter]:
+                _engines[source].drop_adapter(adapter)
             return
-        del _num_users[source]
+        del _users[source]
         engine = _engines.pop(source)
     engine.stop()
 
@@ -79,7 +92,7 @@ def _stop_all() -> None:
     with _lock:
         engines = list(_engines.values())
         _engines.clear()
-        _num_users.clear()
+        _users.clear()
     for engine in engines:
         engine.stop()
 

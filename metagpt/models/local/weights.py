@@ -18,8 +18,12 @@ from torch import Tensor
 
 from metagpt.errors import ModelUnavailableError
 from metagpt.models.compact import END
+from metagpt.models.local.adapters import Adapters
+from metagpt.models.local.architectures import register_architecture
+from metagpt.models.local.bars import bars_for
 from metagpt.models.local.constrained import Grammars
 from metagpt.models.local.folder import check_folder, is_folder_reference
+from metagpt.models.local.int8 import quantize
 from metagpt.models.local.kv import RowCache
 
 __all__ = ["Source", "Weights", "load_weights"]
@@ -37,6 +41,9 @@ class Source:
     """A folder, absolute, or a hub id."""
     device: str
     dtype: torch.dtype
+    """What is computed in."""
+    is_int8: bool = False
+    """Whether the weights of linear layers are kept in eight bits."""
 
 
 class Weights:
@@ -53,6 +60,7 @@ class Weights:
         accepted = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._last_only: dict[str, int] = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+        self.adapters = Adapters(self.owner, model, device=self.device, dtype=source.dtype)
         self.num_logits = self._probe()
         self.grammars = Grammars(self.owner, tokenizer, num_logits=self.num_logits, end_tokens=sorted(self.end_tokens))
         self.decode: Callable[[Sequence[int]], str] = _decoder(tokenizer)
@@ -104,17 +112,19 @@ def load_weights(source: Source) -> Weights:
     owner = f"local:{source.path}"
     if is_folder_reference(source.path):
         check_folder(owner, Path(source.path))
+        register_architecture(Path(source.path))
     transformers = importlib.import_module("transformers")
-    if _is_small(source.path):  # read in a moment: a bar would only flicker
-        transformers.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(source.path)
-    model, report = transformers.AutoModelForCausalLM.from_pretrained(
-        source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True
-    )
+    with bars_for(long=not _is_small(source.path)):  # what is small is read in a moment: a bar would only flicker
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source.path)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True
+        )
     _check_complete(owner, model, report)
-    model = model.to(source.device).eval()
     if source.device == "cpu":
         _bound_threads(model.num_parameters())
+    if source.is_int8:  # before it goes to its device, which need never hold all of it
+        quantize(owner, model)
+    model = model.to(source.device).eval()
     with torch.inference_mode():
         return Weights(source, model, tokenizer)
 

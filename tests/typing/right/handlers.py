@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from metagpt import Goal, Message, RetryPolicy, Role, on, reply, to
+from metagpt import Approve, Goal, Message, RetryPolicy, Role, WaitLimit, on, reply, to
 
 
 class Draft(Message):
@@ -53,6 +53,10 @@ class Writer(Role):
     @on(Short, when=is_long, retry=RetryPolicy(attempts=2), approve=True)
     async def wider(self, draft: Draft) -> list[Draft] | Note:
         return [draft]
+
+    @on(Short, approve=WaitLimit(seconds=60, default=Approve()))
+    async def limited(self, draft: Short) -> Draft:
+        return draft
 
     @on(Draft)
     async def addressed(self, draft: Draft) -> tuple[Draft, Note]:

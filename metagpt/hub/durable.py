@@ -1,0 +1,81 @@
+"""Writing so that a crash leaves the old state or the new one: write aside, flush to the disk, rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from metagpt.errors import HubError
+
+__all__ = ["link_or_copy", "move_into_place", "new_folder", "sync_file", "sync_folder", "told_plainly", "write_durably"]
+
+
+@contextmanager
+def told_plainly(doing: str) -> Iterator[None]:
+    """Turn what the system refuses (a full disk, a folder of somebody else) into a HubError."""
+    try:
+        yield
+    except OSError as error:
+        raise HubError(
+            f"hub: {doing} failed: {error.strerror or error}; expected a disk with room that may be written to."
+            " Nothing was changed. Make room or change the mode, and do it again."
+        ) from error
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in the folder are on the disk, where the system can."""
+    if os.name == "posix":
+        sync_file(folder)
+
+
+def new_folder(folder: Path) -> Path:
+    """The folder, made with all above it if it was not there, for its owner alone."""
+    if not folder.is_dir():
+        if folder.parent != folder:
+            new_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+    return folder
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace the file whole; others see the old bytes or the new ones, also after a crash."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Rename over whatever stands at the target."""
+    source.replace(target)
+    sync_folder(target.parent)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same bytes under a second name: a hard link, or a copy where the file system has none."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,31 @@
+"""The phrase table that is shipped beside the weights; see `metagpt.models.local.phrases`."""
+
+import re
+from typing import Any
+
+from metagpt.lab.embedded.catalogue import identifier, load_primitives
+from metagpt.lab.embedded.chain import ARGUMENTS
+from metagpt.lab.embedded.frames import INPUTS
+from metagpt.lab.embedded.holdout import is_held_wording
+from metagpt.lab.embedded.primitive import Primitive
+
+__all__ = ["phrase_table"]
+
+
+def phrase_table() -> dict[str, Any]:
+    """Every primitive with the wordings that training may use; those held out are not in it."""
+    return {"steps": [_step(primitive) for primitive in load_primitives()], "nouns": INPUTS, "arguments": ARGUMENTS}
+
+
+def _step(primitive: Primitive) -> dict[str, Any]:
+    wordings = (primitive.step, *primitive.do, *primitive.np, *primitive.be)
+    return {
+        "step": primitive.step,
+        "takes": primitive.takes,
+        "gives": primitive.gives,
+        "name": identifier(re.sub(r"\{\w+\}", "", primitive.name[0])),
+        "wordings": [text for text in dict.fromkeys(wordings) if not is_held_wording(primitive.id, text)],
+        "slots": primitive.slots,
+        "first_only": primitive.first_only,
+        "last_only": primitive.last_only,
+    }

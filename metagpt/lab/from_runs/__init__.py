@@ -1,0 +1,8 @@
+"""From runs to data: what became of every answer, and the examples, preference pairs and rewards that follow from it."""
+
+from metagpt.lab.from_runs.credit import Attempt, credit
+from metagpt.lab.from_runs.gathering import HELD_OUT, TRAIN, CallData, gather, is_held_out
+from metagpt.lab.from_runs.prompts import CompactPrompts
+from metagpt.lab.from_runs.publishing import push_runs, record_models
+
+__all__ = ["HELD_OUT", "TRAIN", "Attempt", "CallData", "CompactPrompts", "credit", "gather", "is_held_out", "push_runs", "record_models"]

@@ -1,0 +1,70 @@
+"""What runs teach, as versions in the hub: lineage leads from the runs to the sets, and from models to the runs they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from metagpt.hub import Card, ModelHub
+from metagpt.hub.builtin import EMBEDDED
+from metagpt.hub.data import Splits, TextData, load_splits, push_data
+from metagpt.hub.entry import Entry
+from metagpt.errors import HubError
+from metagpt.journal.trajectories import Trajectory
+from metagpt.lab.from_runs.gathering import CallData
+
+__all__ = ["push_runs", "record_models"]
+
+
+def push_runs(hub: ModelHub, data: Mapping[str, CallData]) -> dict[str, Entry]:
+    """The newest version of every set, by name; one whose content has not changed is not pushed again."""
+    return {
+        f"{call}{ending}": _push(hub, f"{call}{ending}", parts, found.runs)
+        for call, found in data.items()
+        for ending, parts in found.sets.items()
+    }
+
+
+def _push(hub: ModelHub, name: str, parts: Mapping[str, TextData], runs: tuple[str, ...]) -> Entry:
+    known = hub.versions(name)
+    if known:
+        stored = load_splits(f"hub:{known[-1].reference}", hub=hub)
+        if {part: each.digest for part, each in stored.items()} == {part: each.digest for part, each in parts.items()}:
+            return known[-1]
+    return push_data(hub, name, Splits(dict(parts)), parents=[f"run:{run_id}" for run_id in runs], card=_card(name, parts, runs))
+
+
+_KINDS = {"pairs": "preference pairs", "rewards": "answers with rewards"}
+
+
+def _card(name: str, parts: Mapping[str, TextData], runs: tuple[str, ...]) -> Card:
+    kind = _KINDS.get(name.rpartition(".")[2], "prompts with passed answers")
+    sizes = ", ".join(f"{len(data)} {part}" for part, data in parts.items())
+    rows = "\n".join(f"| {part} | {len(data)} | {data.digest} |" for part, data in parts.items())
+    return Card(
+        summary=f"{sizes} {kind}, from {len(runs)} runs.",
+        task="text-generation",
+        tags=("dataset", "training", "from-runs"),
+        text=f"# {name}\n\n| part | examples | sha256 of the content |\n|---|---|---|\n{rows}\n\nGoals of `held_out` are none of `train`.",
+    )
+
+
+def record_models(hub: ModelHub, trajectories: Iterable[Trajectory]) -> None:
+    """Note for the lineage which versions of the hub answered in each run."""
+    for trajectory in trajectories:
+        used = {_version(call.model) for call in trajectory.calls} - {None}
+        known = [each for each in sorted(filter(None, used)) if _is_here(hub, each)]
+        if known and not set(known) <= set(hub.registry.runs().get(trajectory.run_id, ())):
+            hub.record_run(trajectory.run_id, known)
+
+
+def _version(reference: str) -> str | None:
+    if reference == EMBEDDED:
+        return f"{EMBEDDED}@1"
+    return reference.removeprefix("hub:") if reference.startswith("hub:") else None
+
+
+def _is_here(hub: ModelHub, reference: str) -> bool:
+    try:
+        return bool(hub.get(reference))
+    except HubError:
+        return False

@@ -1,0 +1,352 @@
+"""Pretraining: exact resume after a cut anywhere, and every part of the way from text to model."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from metagpt.errors import ConfigError, LabError
+from metagpt.lab import PretrainSettings, pretrain
+from metagpt.lab.architecture import MetaGPTTokenizer
+from metagpt.lab.jobs import RunFolder
+from metagpt.lab.pretraining.checkpoints import read_checkpoint, write_checkpoint
+from metagpt.lab.pretraining.job import run
+from metagpt.lab.pretraining.packing import Windows, pack, windows_in_order
+from metagpt.lab.pretraining.schedules import rate_schedule
+from metagpt.lab.pretraining.texts import read_corpus
+from metagpt.lab.pretraining.watching import validation_loss
+from metagpt.lab.train import fit
+
+SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare" / "input.txt"
+TINY: dict[str, Any] = {
+    "layers": 1, "width": 16, "heads": 2, "length": 12, "rows": 3, "steps": 7, "warmup": 2, "validate_every": 3, "save_every": 2,
+    "sample_every": 4, "sample_tokens": 6, "device": "cpu",
+}  # fmt: skip
+WAYS = {
+    "plain": {},
+    "dropout and accumulation": {"dropout": 0.2, "accumulate": 2},
+    "16 bits and Muon": {"precision": "bfloat16", "optimizer": "muon", "gated": True, "norm": "rms"},
+    "checkpointed activations": {"checkpointing": True, "positions": "sinusoidal"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setenv("METAGPT_QUEUE", str(tmp_path / "queue"))
+    monkeypatch.setenv("METAGPT_HUB", str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    file = tmp_path / "text.txt"
+    file.write_text("".join(f"{number} bottles of beer on the wall, {number} bottles of beer.\n" for number in range(99, 60, -1)))
+    return file
+
+
+def losses_of(folder: Path) -> dict[int, float]:
+    """The loss of each step; the last line of a step that was made twice."""
+    return {line["step"]: line["loss"] for line in RunFolder(folder).logged() if "loss" in line}
+
+
+@dataclass(frozen=True)
+class CutFolder(RunFolder):
+    """A run folder in which the run is interrupted as soon as a step is logged."""
+
+    cut_at: int = 0
+
+    def log(self, **values: Any) -> None:
+        super().log(**values)
+        if "loss" in values and values["step"] == self.cut_at:
+            raise KeyboardInterrupt
+
+
+def started(folder: Path, settings: PretrainSettings) -> RunFolder:
+    return RunFolder.create("pretrain", {"job": "pretrain", **settings.model_dump(mode="json")}, path=folder)
+
+
+# exact resume
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cut_after_any_step_and_resumed_it_gives_the_same_losses_and_weights_to_the_last_digit(
+    text: Path, tmp_path: Path, way: str
+) -> None:
+    settings = PretrainSettings(data=str(text), **{**TINY, **WAYS[way]})
+    whole = started(tmp_path / "whole", settings)
+    expected = run(settings, whole)
+    weights = (whole.path / "model" / "model.safetensors").read_bytes()
+    for step in range(1, settings.steps + 1):
+        folder = started(tmp_path / f"cut{step}", settings)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, CutFolder(folder.path, step))
+        found = run(settings, folder)
+        assert losses_of(folder.path) == losses_of(whole.path), step
+        assert found["validation_loss"] == expected["validation_loss"]
+        assert (folder.path / "model" / "model.safetensors").read_bytes() == weights
+
+
+def test_cut_twice_and_in_the_middle_of_writing_a_checkpoint_it_still_goes_on_exactly(text: Path, tmp_path: Path) -> None:
+    settings = PretrainSettings(data=str(text), **TINY)
+    whole, folder = (started(tmp_path / name, settings) for name in ("whole", "cut"))
+    run(settings, whole)
+    for step in (3, 6):
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, CutFolder(folder.path, step))
+        (folder.path / ".checkpoint.part").write_bytes(b"half a checkp")
+    run(settings, folder)
+    assert losses_of(folder.path) == losses_of(whole.path)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_is_resumed_by_its_folder_and_gives_the_same_losses(text: Path, tmp_path: Path) -> None:
+    values = {**TINY, "steps": 40, "data": str(text)}
+    whole = pretrain(out=tmp_path / "whole", **values)
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from metagpt.lab import pretrain\n"
+        "from metagpt.lab.jobs import RunFolder\n"
+        "log = RunFolder.log\n"
+        "def told(self, **values):\n"
+        "    log(self, **values)\n"
+        "    print(values['step'], flush=True)\n"
+        "RunFolder.log = told\n"
+        f"pretrain(out={str(tmp_path / 'killed')!r}, **{values!r})\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if int(line) == 9:
+                child.kill()
+                break
+    assert not (tmp_path / "killed" / "results.json").exists()
+    resumed = pretrain(resume=tmp_path / "killed")
+    assert losses_of(resumed.folder) == losses_of(whole.folder)
+    assert resumed.results["validation_loss"] == whole.results["validation_loss"]
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_that_accumulates_their_batches(text: Path, tmp_path: Path) -> None:
+    values = {**TINY, "data": str(text), "sample_tokens": 0}
+    together = pretrain(out=tmp_path / "two", workers=2, **values)
+    alone = pretrain(out=tmp_path / "one", accumulate=2, **values)
+    found, expected = losses_of(together.folder), losses_of(alone.folder)
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert together.results["tokens"] == alone.results["tokens"] == 2 * 7 * 3 * 12
+
+
+# what a run leaves, and what can be done with it
+
+
+def test_a_run_leaves_a_model_that_loads_and_generates_with_chart_samples_and_card(text: Path, tmp_path: Path) -> None:
+    made = pretrain(text, out=tmp_path / "run", **{**TINY, "steps": 40, "learning_rate": 1e-2, "validate_every": 20})
+    assert {"recipe.json", "environment.json", "log.jsonl", "losses.png", "samples.md", "results.json"} <= {
+        file.name for file in made.folder.iterdir()
+    }
+    assert (made.folder / "losses.png").read_bytes().startswith(b"\x89PNG")
+    assert (made.folder / "samples.md").read_text().count("## Step") == 10
+    assert "pipeline_tag: text-generation" in (made.model_folder / "README.md").read_text()
+    assert made.results["perplexity"] == pytest.approx(math.exp(made.results["validation_loss"]))
+    losses = losses_of(made.folder)
+    assert losses[40] < losses[1] - 0.3
+    model, tokenizer = made.load()
+    assert isinstance(tokenizer, MetaGPTTokenizer)
+    ids = torch.tensor([tokenizer("bottles")["input_ids"]])
+    assert model.generate(ids, max_new_tokens=4, do_sample=False).shape == (1, 11)
+    held_out = read_corpus(str(text), validation_share=0.1, seed=7).validation
+    again = validation_loss(model, pack(tokenizer, held_out), length=12, device=torch.device("cpu"))
+    assert again == pytest.approx(made.results["validation_loss"], abs=1e-5)
+
+
+def test_a_saved_model_is_trained_further_and_pushed_to_the_hub(text: Path, tmp_path: Path) -> None:
+    from metagpt.hub import ModelHub
+
+    first = pretrain(text, out=tmp_path / "first", **TINY)
+    further = pretrain(text, out=tmp_path / "further", base=first.model_folder, name="bottles", **{**TINY, "warmup": 0})
+    assert losses_of(further.folder)[1] < losses_of(first.folder)[1]
+    entry = ModelHub().get("bottles")
+    assert further.results["hub"] == entry.reference
+    assert entry.parents == ("run:further",)
+
+
+def test_byte_pairs_over_many_documents(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.txt").write_text(f"document {number}: " + "the quick brown fox jumps over the lazy dog. " * 8)
+    made = pretrain(folder, out=tmp_path / "run", tokenizer="bytes", vocab_size=280, validation_share=0.3, **TINY)
+    assert made.results["vocabulary"] <= 280
+    tokens = pack(made.load()[1], ["ab", "c"]).tolist()
+    end = made.load()[1].eos_token_id
+    assert tokens.count(end) == 2
+    assert tokens[-1] == end
+
+
+def test_it_runs_from_a_recipe_and_from_flags(text: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from metagpt.cli.lab import lab
+
+    recipe = tmp_path / "recipe.toml"
+    lines = [f"{name} = {json.dumps(value)}" for name, value in {"job": "pretrain", "data": str(text), **TINY, "steps": 2}.items()]
+    recipe.write_text("\n".join(lines))
+    done = CliRunner().invoke(lab, ["run", str(recipe), "--out", str(tmp_path / "run"), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout.splitlines()[-1])["results"]["tokens"] == 2 * 3 * 12
+
+
+@pytest.mark.skipif(not SHAKESPEARE.exists(), reason="the shared data is not here")
+def test_shakespeare_is_learned(tmp_path: Path) -> None:
+    shape = {"layers": 2, "width": 64, "rows": 12, "length": 32, "steps": 60, "warmup": 5, "learning_rate": 1e-2, "device": "cpu"}
+    made = pretrain(SHAKESPEARE, out=tmp_path / "run", sample_tokens=20, **shape)
+    assert made.results["vocabulary"] == 68
+    assert made.results["held_out_tokens"] == 111_540
+    assert made.results["validation_loss"] < 2.75  # unigrams of characters have 3.3
+
+
+# parts
+
+
+def test_windows_are_drawn_from_seed_and_number_alone_and_targets_follow() -> None:
+    row = torch.arange(100, dtype=torch.int32)
+    windows = Windows(row, 4, 8, seed=3)
+    batch = windows[5]
+    assert torch.equal(batch.targets, batch.tokens + 1)
+    assert torch.equal(windows[5].tokens, batch.tokens)
+    assert not torch.equal(windows[6].tokens, batch.tokens)
+    assert not torch.equal(Windows(row, 4, 8, seed=4)[5].tokens, batch.tokens)
+    first, second = (Windows(row, 4, 8, 3, workers=2, rank=rank) for rank in (0, 1))
+    assert torch.equal(first[1].tokens, windows[2].tokens)
+    assert torch.equal(second[1].tokens, windows[3].tokens)
+
+
+def test_validation_reads_every_token_once() -> None:
+    row = torch.arange(50, dtype=torch.int32)
+    seen = [int(token) for _, targets in windows_in_order(row, length=8, rows=3, device=torch.device("cpu")) for token in targets.flatten()]
+    assert seen == list(range(1, 50))
+
+
+def test_the_loss_of_a_model_that_knows_nothing_is_that_of_chance() -> None:
+    class Ignorant(nn.Module):
+        def forward(self, input_ids: Tensor, use_cache: bool) -> Any:
+            return type("Output", (), {"logits": torch.zeros(*input_ids.shape, 10)})
+
+    loss = validation_loss(Ignorant(), torch.arange(37) % 10, length=8, device=torch.device("cpu"))
+    assert loss == pytest.approx(math.log(10), abs=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "middle"), [("linear", 0.55), ("cosine", 0.55)])
+def test_rates_rise_fall_and_end_at_the_floor(kind: Any, middle: float) -> None:
+    factor = rate_schedule(kind, steps=110, warmup=10, floor=0.1)
+    assert [factor(number) for number in (0, 4, 9)] == pytest.approx([1 / 11, 5 / 11, 10 / 11])
+    assert [factor(number) for number in (10, 60, 110)] == pytest.approx([1.0, middle, 0.1])
+    assert rate_schedule(kind, steps=1, warmup=0, floor=0.0)(0) == 1.0
+
+
+def _linear() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(3, 1)
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch() -> None:
+    rows = torch.randn(8, 3)
+    models = _linear(), _linear()
+    for model, batches, accumulate in ((models[0], [rows], 1), (models[1], [rows[:4], rows[4:]], 2)):
+        [step] = fit(
+            model, batches, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), schedule=lambda _: 1.0, max_steps=1,
+            loss_of=lambda m, x: m(x).pow(2).mean(), accumulate=accumulate,
+        )  # fmt: skip
+    torch.testing.assert_close(models[0].weight, models[1].weight)
+
+
+def test_a_loss_that_is_no_number_stops_before_it_spoils_the_weights() -> None:
+    model = _linear()
+    good = torch.ones(2, 3)
+    steps = fit(
+        model, [good, good, good * math.nan, good], optimizer=torch.optim.SGD(model.parameters(), lr=0.1), schedule=lambda _: 1.0,
+        max_steps=4, loss_of=lambda m, x: m(x).pow(2).mean(),
+    )  # fmt: skip
+    made = [next(steps), next(steps)]
+    before = model.weight.detach().clone()
+    with pytest.raises(LabError, match=r"loss nan in step 3; expected a finite number\. Lower the learning rate"):
+        next(steps)
+    assert len(made) == 2
+    assert torch.equal(model.weight, before)
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_the_last_one(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    write_checkpoint(path, {"number": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(LabError, match="could not be written"):
+            write_checkpoint(path, {"weights": torch.zeros(100_000), "number": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read_checkpoint(path) == {"number": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]
+
+
+# bad input
+
+
+def test_what_cannot_be_trained_on_is_refused_before_anything_is_written(text: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for values, told in (
+        ({"data": str(tmp_path / "none.txt")}, "no such file"),
+        ({}, "found no 'data'"),
+        ({"data": str(text), "width": 15}, "width 15 is no multiple of heads 2"),
+        ({"data": str(text), "base": str(tmp_path)}, "config.json"),
+        ({"data": str(text), "tokenizer": "words"}, "tokenizer"),
+        ({"data": str(text), "learning_rte": 1}, "Did you mean 'learning_rate'"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            pretrain(out=out, **{**TINY, **values})
+    assert not out.exists()
+
+
+def test_too_short_a_text_names_what_is_expected(tmp_path: Path) -> None:
+    file = tmp_path / "short.txt"
+    file.write_text("abcdefghij")
+    with pytest.raises(LabError, match="found 9 tokens to train on; expected more than a window's 12"):
+        pretrain(file, out=tmp_path / "run", **TINY)
+    file.write_text("")
+    with pytest.raises(LabError, match="found 0 characters"):
+        pretrain(file, out=tmp_path / "other", **TINY)
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(LabError, match="expected a text in UTF-8"):
+        pretrain(file, out=tmp_path / "third", **TINY)
+
+
+def test_other_data_or_a_spoiled_checkpoint_stop_a_resume(text: Path, tmp_path: Path) -> None:
+    settings = PretrainSettings(data=str(text), **TINY)
+    folder = started(tmp_path / "run", settings)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, CutFolder(folder.path, 3))
+    kept, words = folder.checkpoint.read_bytes(), text.read_text()
+    text.write_text(words + "more")
+    with pytest.raises(LabError, match="other data than the run began with"):
+        run(settings, folder)
+    text.write_text(words)
+    folder.checkpoint.write_bytes(b"spoiled")
+    with pytest.raises(LabError, match="expected a checkpoint"):
+        run(settings, folder)
+    folder.checkpoint.write_bytes(kept)
+    assert run(settings, folder)["steps"] == 7
+
+
+def test_a_diverging_run_names_step_and_mend(text: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"in step \d+; expected a finite number\. Lower the learning rate"):
+        pretrain(text, out=tmp_path / "run", **{**TINY, "learning_rate": 1e30, "warmup": 0, "norm": "rms", "steps": 20})
+    assert not (tmp_path / "run" / "results.json").exists()
