@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from metagpt.hub.data import load_data
     from metagpt.journal.sqlite import SqliteJournal
     from metagpt.lab.evaluation import evaluate_model
+    from metagpt.lab.generation import generate_response
     from metagpt.memory.long_term import LongTermMemory
     from metagpt.memory.summary import SummaryMemory
     from metagpt.memory.token_budget import TokenBudgetMemory
@@ -72,6 +73,7 @@ __all__ = [
     "WindowMemory",
     "action",
     "evaluate_model",
+    "generate_response",
     "load_data",
     "on",
     "reply",
@@ -88,6 +90,7 @@ _ON_FIRST_USE = {
     "TokenBudgetMemory": "metagpt.memory.token_budget",
     "VectorMemory": "metagpt.memory.vector",
     "evaluate_model": "metagpt.lab.evaluation",
+    "generate_response": "metagpt.lab.generation",
     "load_data": "metagpt.hub.data",
 }
 """Names that not every program needs, with the modules that they are loaded from when they are."""

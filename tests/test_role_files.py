@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metagpt import Goal, Message, Role, Team, WindowMemory, action, on
+from metagpt.actions.interface import Action
+from metagpt.actions.workspace import Workspace
 from metagpt.errors import ConfigError, TeamError
 from metagpt.from_file.toml_file import toml_lines
 from metagpt.testing import FunctionModel, ScriptedModel, call, data, text
@@ -302,3 +306,22 @@ def test_a_text_answer_is_asked_for_as_the_declared_type(tmp_path: Path) -> None
     assert (role.name, type(role).__name__) == ("a-b", "AB")
     with pytest.raises(TeamError, match="runs for ever"):
         Team([role], model=ScriptedModel([text("x")]))
+
+
+def test_a_source_of_actions_given_in_python_reaches_the_role(tmp_path: Path) -> None:
+    shelf = Shelf()
+    role = Role.from_file(write(tmp_path / "reviewer.md", REVIEWER), actions=[shelf])
+    assert role.action_sources == (shelf,)
+    assert role.actions == ()
+
+
+class Shelf:
+    """A source that offers nothing."""
+
+    name = "shelf"
+
+    def check(self) -> None:
+        return None
+
+    def open(self, workspace: Workspace) -> AbstractAsyncContextManager[Sequence[Action]]:
+        return nullcontext(())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metagpt.cli.from_runs import from_runs
 from metagpt.cli.hub_options import (
     AliasOption,
     HubOption,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["data"]
 
 data = typer.Typer(no_args_is_help=True, help="Sets of data: added, cleaned, split, checked.")
+data.command("from-runs")(from_runs)
 
 
 class _Stage(StrEnum):

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 from metagpt.cli.endings import tell_ending
 from metagpt.cli.interruption import Interruption
 from metagpt.cli.json_lines import JsonDisplay
+from metagpt.cli.models_used import note_models
 from metagpt.cli.people import ask_people, is_person_here
 from metagpt.cli.plain import PlainDisplay
 from metagpt.cli.prepare import Prepared
@@ -60,6 +61,7 @@ def work(prepared: Prepared, begin: Begin | None, run_id: str, *, json: bool, re
             return INTERRUPTED
     complete_record(run)
     tell_ending(run, prepared.choice.references, file=sys.stderr if json else sys.stdout, brief=json, resume=resume)
+    note_models(run)
     return INTERRUPTED if interruption.requested and not run.success else status_of_run(run)
 
 

@@ -1,7 +1,8 @@
 """Models, memories and actions that a file names: what is installed, and no more than a file may ask for.
 
 A file may come from a stranger. So a reference names no server (the user's key would be sent there), a memory gets numbers
-and no paths, and an action is one that an installed package registers: never a source of actions, such as an MCP server.
+and no paths, and an action is one that an installed package registers: never a source of actions, such as an MCP server. Those that Python
+code gives beside the file are the code's own affair.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from metagpt.actions.interface import Action, as_action
+from metagpt.actions.sources import ActionSource
 from metagpt.errors import ConfigError
 from metagpt.from_file.section import Section
 from metagpt.memory.interface import Memory
@@ -63,13 +65,15 @@ def _known_memory(name: str | None) -> str | None:
     return name
 
 
-def read_actions(body: Section, given: Sequence[Any]) -> tuple[Action, ...]:
-    """The actions that a role may perform: of those given to it in Python, and of the installed ones."""
-    named = {action.name: action for action in map(as_action, given)}
+def read_actions(body: Section, given: Sequence[Any]) -> tuple[Action | ActionSource, ...]:
+    """The actions that a role may perform: of those given to it in Python, and of the installed ones; sources given are always its own."""
+    opened = [open_action(each) if isinstance(each, str) else each for each in given]
+    sources = [each for each in opened if isinstance(each, ActionSource)]
+    named = {action.name: action for action in (as_action(each) for each in opened if not isinstance(each, ActionSource))}
     wanted = body.texts("actions")
     if wanted is None:
-        return tuple(named.values())
-    found = []
+        return (*named.values(), *sources)
+    found: list[Action | ActionSource] = [*sources]
     for name in wanted:
         if name in wanted[: wanted.index(name)] or ":" in name:
             problem = "a file starts no server. Give it in Python: Role.from_file(path, actions=[…])" if ":" in name else "Name it once"

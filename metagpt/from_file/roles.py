@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metagpt.actions.interface import Action
+from metagpt.actions.sources import ActionSource
 from metagpt.errors import ConfigError, TeamError, did_you_mean
 from metagpt.from_file.handlers import HandlerPlan, read_handler
 from metagpt.from_file.markdown_file import read_markdown
@@ -37,7 +38,7 @@ class RolePlan:
     """`FILE:LINE`."""
     model: str | None = None
     memory: Memory | str | None = None
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Action | ActionSource, ...] = ()
 
     def make(self, base: type[Any], **keywords: Any) -> Any:  # Any: Role stands above this package
         """The role: an object of a new subclass of `base`.
@@ -108,9 +109,11 @@ def plan_role(name: str, body: Section, types: MessageTypes, base: type[Any], *,
     return RolePlan(name=name, persona=persona.strip(), handlers=handlers, place=body.place(), model=model, memory=memory, actions=own)
 
 
-def _check_tools(body: Section, plan: HandlerPlan, actions: Sequence[Action]) -> None:
-    """Each tool a handler offers is an action of the role's."""
-    names = [action.name for action in actions]
+def _check_tools(body: Section, plan: HandlerPlan, actions: Sequence[Action | ActionSource]) -> None:
+    """Each tool a handler offers is an action of the role's; what a source offers is known only once it is open."""
+    if any(isinstance(action, ActionSource) for action in actions):
+        return
+    names = [action.name for action in actions if isinstance(action, Action)]
     wanted = plan.tools
     handler = body.section("handlers").section(plan.name)
     if wanted is True and not names:

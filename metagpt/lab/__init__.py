@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     )
     from metagpt.lab.compute import ComputeQueue, ModelShelf, Need
     from metagpt.lab.devices import Device, list_devices, pick_device
+    from metagpt.lab.evaluation import compare_models, evaluate_model
+    from metagpt.lab.finetuning import FinetunedModel, FinetuneSettings, finetune
     from metagpt.lab.generation import generate_response
     from metagpt.lab.pretraining import PretrainSettings, pretrain
 
 __all__ = [
     "ComputeQueue",
     "Device",
+    "FinetuneSettings",
+    "FinetunedModel",
     "MetaGPTConfig",
     "MetaGPTForCausalLM",
     "MetaGPTForRegression",
@@ -34,6 +38,9 @@ __all__ = [
     "ModelShelf",
     "Need",
     "PretrainSettings",
+    "compare_models",
+    "evaluate_model",
+    "finetune",
     "generate_response",
     "list_devices",
     "pick_device",
@@ -43,6 +50,8 @@ __all__ = [
 _ON_FIRST_USE = {
     "ComputeQueue": "compute",
     "Device": "devices",
+    "FinetuneSettings": "finetuning",
+    "FinetunedModel": "finetuning",
     "MetaGPTConfig": "architecture",
     "MetaGPTForCausalLM": "architecture",
     "MetaGPTForRegression": "architecture",
@@ -53,6 +62,9 @@ _ON_FIRST_USE = {
     "ModelShelf": "compute",
     "Need": "compute",
     "PretrainSettings": "pretraining",
+    "compare_models": "evaluation",
+    "evaluate_model": "evaluation",
+    "finetune": "finetuning",
     "generate_response": "generation",
     "list_devices": "devices",
     "pick_device": "devices",

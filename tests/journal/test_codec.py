@@ -141,7 +141,7 @@ requests = st.builds(
     context=st.dictionaries(texts, st.none() | numbers | texts | st.lists(texts, max_size=2), max_size=2),
     schema=st.none() | st.dictionaries(texts, texts, max_size=2),
     options=st.builds(
-        ModelOptions, temperature=st.none() | finite, stop=st.lists(texts, max_size=2).map(tuple), max_tokens=st.none() | st.integers(1, 9)
+        ModelOptions, temperature=st.none() | st.floats(0, 9), stop=st.lists(texts, max_size=2).map(tuple), max_tokens=st.none() | st.integers(1, 9)
     ),
 )
 ticks = st.one_of(

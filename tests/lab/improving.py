@@ -9,9 +9,8 @@ from metagpt.lab.from_runs import is_held_out
 from metagpt.testing import ScriptedModel
 from metagpt.testing.scripted import text
 
-PROGRAM = "def same(x: int) -> int:\n    return x\n"
-"""What is right for every goal here: small enough for a model of sixty thousand numbers."""
-WORDS = "give back keep return hand over pass on leave echo repeat copy mirror yield send".split()
+PROGRAMS = {"same": "def same(x: int) -> int:\n    return x\n", "minus": "def minus(x: int) -> int:\n    return -x\n"}
+"""What is right for the goals that ask for it: small enough for a model of a hundred thousand numbers."""
 
 
 class Delivered(Message):
@@ -24,19 +23,21 @@ class Engineer(Role):
 
     @on(Goal)
     async def write_program(self, goal: Goal) -> Delivered:
-        program = await self.ask(str, "Write {{ summary }}", name="write_program", signature="same(x: int) -> int", summary=goal.text)
-        return Delivered(program=program, given=[(1, 1), (-4, -4)])
+        name, _, summary = goal.text.partition(": ")
+        program = await self.ask(str, "Write {{ summary }}", name="write_program", signature=f"{name}(x: int) -> int", summary=summary)
+        sign = 1 if name == "same" else -1
+        return Delivered(program=program, given=[(1, sign), (-4, -4 * sign)])
 
 
 def goals(*, held_out: bool, count: int) -> list[str]:
-    every = [f"{first} {second} the number" for first in WORDS for second in WORDS if first != second]
+    every = [f"{name}: wish {number}" for number in range(100) for name in PROGRAMS]
     return [goal for goal in every if is_held_out(goal) is held_out][:count]
 
 
-async def record_runs(journal: Path, *, trained: int = 8, held_out: int = 6) -> Path:
+async def record_runs(journal: Path, *, trained: int = 20, held_out: int = 8) -> Path:
     """A journal of runs that passed."""
     opened = SqliteJournal(journal)
     for goal in [*goals(held_out=False, count=trained), *goals(held_out=True, count=held_out)]:
-        with ScriptedModel([text(PROGRAM)]) as model:
+        with ScriptedModel([text(PROGRAMS[goal.partition(":")[0]])]) as model:
             await Team([Engineer()], final=Delivered, journal=opened, model=model, success=lambda _: True, name="small").run(goal)
     return journal

@@ -83,7 +83,7 @@ def test_a_containers_bounds_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_the_command_lists_devices_and_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("METAGPT_QUEUE", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with ComputeQueue().reserve(Need(device="cpu", memory_bytes=1000), what="pretrain in here"):
         shown = CliRunner().invoke(app, ["devices"]).stdout
         lines = [json.loads(line) for line in CliRunner().invoke(app, ["devices", "--json"]).stdout.splitlines()]

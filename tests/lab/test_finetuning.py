@@ -87,8 +87,8 @@ def quick(**more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_learns_to_classify_and_its_saved_folder_predicts_the_same(method: str, encoder: Path, tmp_path: Path) -> None:
-    rate = {"full": 1e-3, "lora": 1e-2, "prefix": 1e-1, "ia3": 3e-2, "bottleneck": 1e-2}[method]
-    trained = finetune(encoder, news(16), method=method, **quick(max_steps=25, batch_size=8, learning_rate=rate))
+    rate = {"full": 1e-3, "lora": 3e-2, "prefix": 1e-1, "ia3": 2e-1, "bottleneck": 1e-2}[method]
+    trained = finetune(encoder, news(16), method=method, **quick(max_steps=40, batch_size=8, learning_rate=rate))
     test = news(8, start=100)
     report = trained.evaluate(test)
     assert report["accuracy"] >= 0.9
@@ -166,7 +166,9 @@ def test_every_method_generates(method: str, generator: Path, tmp_path: Path) ->
 
 
 def test_answers_are_learned_and_the_loss_counts_them_alone(generator: Path) -> None:
-    trained = finetune(generator, answers(20), task="generation", **quick(max_steps=60, batch_size=16, learning_rate=1e-2, max_new_tokens=6))
+    trained = finetune(
+        generator, answers(20), task="generation", **quick(max_steps=60, batch_size=16, learning_rate=1e-2, max_new_tokens=6)
+    )
     assert trained.predict(["say ab 3", "say cd 4"]) == ["AB", "CD"]
     assert trained.evaluate(answers(3))["exact_match"] == 1
     [row] = trained.task.encode(answers(1)[:1], trained.tokenizer, 32, labelled=True)
@@ -230,7 +232,7 @@ def test_a_model_that_is_pushed_knows_its_base_and_its_data_and_predicts_from_th
     from metagpt.hub.data import push_data
 
     hub = ModelHub(tmp_path / "hub")
-    push_data(news(8), "news", hub=hub)
+    push_data(hub, "news", news(8))
     data = load_data("hub:news", hub=hub)
     trained = finetune("hub:all-minilm-l6-v2", data, method="lora", hub=hub, **quick(max_steps=1))
     entry = trained.push("topics", hub=hub, alias="candidate")
@@ -247,8 +249,8 @@ def test_a_model_that_is_pushed_knows_its_base_and_its_data_and_predicts_from_th
 def test_real_intents_and_entities_are_taken(encoder: Path) -> None:
     banking = load_data(DATA / "banking77" / "train.csv", label="category")
     chosen = banking.take([place for place, label in enumerate(banking.labels) if label in ("card_arrival", "card_linking")])
-    trained = finetune(encoder, chosen[:64], **quick(max_steps=3))
-    assert set(trained.predict(chosen[64:70])) <= {"card_arrival", "card_linking"}
+    trained = finetune(encoder, chosen.take(range(0, len(chosen), 5)), allow_leaks=True, **quick(max_steps=3))
+    assert set(trained.predict(chosen[:6])) <= {"card_arrival", "card_linking"}
     tagged = load_data(DATA / "wnut17" / "wnut17train.conll", format="conll")[:48]
     tagger = finetune(encoder, tagged, task="token-classification", allow_leaks=True, **quick(max_steps=3))
     assert math.isfinite(tagger.evaluate(tagged[:8])["entity_f1_micro"])

@@ -65,7 +65,7 @@ async def test_runs_become_examples_pairs_and_rewards(tmp_path: Path) -> None:
     assert repair.fields["answer"] == pair.fields["chosen"]
     assert '"failure": "add_' in repair.text
 
-    earned = {(each.fields["function"] if "function" in each.fields else "", each.label) for each in written.rewards[TRAIN]}
+    earned = {(each.fields.get("function", ""), each.label) for each in written.rewards[TRAIN]}
     assert {label for _, label in earned} == {0.0, 1.0}
     assert [each.label for each in written.rewards[HELD_OUT]] == [1.0]
 

@@ -26,9 +26,7 @@ class Tuning(JobSettings):
     max_steps: int = Field(-1, ge=-1, description="Steps; -1 for as many as the epochs take.")
     batch: int = Field(8, ge=1, description="Rows of a step; for grpo answers of a step.")
     save_every: int = Field(50, ge=1, description="Steps between checkpoints.")
-    beta: float | None = Field(
-        None, ge=0, description="How strongly the model is held to where it began; dpo 0.1 and grpo 0 if left out."
-    )
+    beta: float | None = Field(None, ge=0, description="How strongly the model is held to where it began; dpo 0.1 and grpo 0 if left out.")
     generations: int = Field(8, ge=2, description="grpo: answers drawn for each prompt; a divisor of batch.")
     temperature: float = Field(0.9, gt=0, description="grpo: of the drawing.")
     max_tokens: int = Field(320, ge=1, description="Most tokens of an answer.")

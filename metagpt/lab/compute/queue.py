@@ -59,13 +59,13 @@ class ComputeQueue:
         """Open the queue; nothing is written before a job comes.
 
         Args:
-            folder: Where its files are: METAGPT_QUEUE, or `~/.cache/metagpt/queue`, if left out.
+            folder: Where its files are: `metagpt/queue` in the user's cache, XDG_CACHE_HOME or `~/.cache`, if left out.
             devices: What there is and what is free, asked at each look.
             pause: Waits so many seconds between two looks.
             clock: Seconds since 1970.
         """
-        chosen = folder or os.environ.get("METAGPT_QUEUE") or Path.home() / ".cache" / "metagpt" / "queue"
-        self.folder = Path(chosen).expanduser()
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self.folder = folder or cache / "metagpt" / "queue"
         self._devices = devices
         self._pause = pause
         self._clock = clock

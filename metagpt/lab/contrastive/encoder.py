@@ -74,6 +74,11 @@ class TrainedEncoder(nn.Module):
             vectors_BD: Tensor = self.network({"input_ids": ids_BT, "attention_mask": mask_BT})["sentence_embedding"]
         return normalize(vectors_BD.float(), dim=-1)
 
+    def save(self, folder: Path) -> None:
+        """Write it as a folder of sentence-transformers."""
+        with _quiet():
+            self.network.save_pretrained(str(folder), create_model_card=False)
+
     @torch.inference_mode()
     def encode(self, tokens: Tokens, *, batch_size: int = 64) -> Tensor:
         """Vectors without gradients, on the processor."""
@@ -110,7 +115,7 @@ def _load(folder: str, device: str) -> Any:  # Any: a library without types
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Loading takes a fifth of a second: no bar, and no word on an encoder that comes without a pooling of its own."""
+    """Loading and saving take a fifth of a second: no bar, and no word on an encoder that comes without a pooling of its own."""
     from transformers.utils import logging as bars
 
     was_enabled, library = bars.is_progress_bar_enabled(), logging.getLogger("sentence_transformers")

@@ -53,6 +53,12 @@ class Report:
         """Every measure by name."""
         return {score.name: score.value for score in self.scores}
 
+    @property
+    def json_values(self) -> dict[str, float | None]:
+        """The same as JSON values: what is not a number is None."""
+        found: dict[str, float | None] = _plain(self.values)
+        return found
+
     def __str__(self) -> str:
         width = max(len(score.name) for score in self.scores)
         level = f"{self.scores[0].interval.level * 100:g}"

@@ -15,7 +15,7 @@ from metagpt.hub.selection import SelectedModel
 if TYPE_CHECKING:
     from metagpt.hub.hub import ModelHub
 
-__all__ = ["Base", "find_base", "open_tokenizer", "opened"]
+__all__ = ["Base", "find_base", "open_tokenizer", "opened", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +65,36 @@ def _folder(path: Path) -> Path:
 
 
 @contextmanager
-def opened(source: str) -> Iterator[None]:
-    """Load in silence, and say plainly what does not load. Ours is made known to the Auto classes first."""
+def silent() -> Iterator[None]:
+    """Without the warnings and progress bars of transformers; our own progress is shown by the Trainer."""
     from transformers.utils import logging
 
-    from metagpt.lab.architecture import register
-
-    register()
     level, had_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()
     try:
         yield
+    finally:
+        logging.set_verbosity(level)
+        if had_bar:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def opened(source: str) -> Iterator[None]:
+    """Load in silence, and say plainly what does not load. Ours is made known to the Auto classes first."""
+    from metagpt.lab.architecture import register
+
+    register()
+    try:
+        with silent():
+            yield
     except (OSError, ValueError, RuntimeError) as error:
         told = str(error).strip().splitlines()
         raise LabError(
             f"finetune: found {source!r} that does not load ({told[0] if told else type(error).__name__}); expected a model of transformers"
             " with safetensors weights and a tokenizer. Correct the name, or download it first."
         ) from error
-    finally:
-        logging.set_verbosity(level)
-        if had_bar:
-            logging.enable_progress_bar()
 
 
 def open_tokenizer(source: str) -> Any:  # Any: transformers' tokenizers

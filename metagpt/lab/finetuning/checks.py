@@ -55,7 +55,9 @@ def _check_classes(settings: FinetuneSettings, train: TextData) -> None:
     counts = train.counts()
     empty = [name for name in settings.classes or () if name not in {str(each) for each in counts}]
     if empty:
-        raise LabError(f"finetune: {train.name}: found no example of class {empty[0]!r}; expected one or more. Add some, or drop the class.")
+        raise LabError(
+            f"finetune: {train.name}: found no example of class {empty[0]!r}; expected one or more. Add some, or drop the class."
+        )
     if len(counts) < 2:
         raise LabError(f"finetune: {train.name}: found the one class {next(iter(counts))!r}; expected two or more. Add examples of others.")
 

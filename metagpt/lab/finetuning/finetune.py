@@ -66,7 +66,11 @@ def finetune(
 
 
 def _parts(
-    data: TextData | Splits | str | Path, validation: TextData | None, test: TextData | None, settings: FinetuneSettings, hub: ModelHub | None
+    data: TextData | Splits | str | Path,
+    validation: TextData | None,
+    test: TextData | None,
+    settings: FinetuneSettings,
+    hub: ModelHub | None,
 ) -> tuple[TextData, dict[str, TextData]]:
     if isinstance(data, Splits):
         given: dict[str, TextData] = {name: part for name, part in data.items() if name in ("validation", "test")}
@@ -95,7 +99,9 @@ def _trained(
     set_seed(settings.seed)
     tokenizer = open_tokenizer(base.source)
     if settings.task in GENERATION_TASKS and tokenizer.eos_token_id is None:
-        raise LabError(f"finetune: {base.source}: found a tokenizer without an end token; expected one, to end answers with. Set eos_token.")
+        raise LabError(
+            f"finetune: {base.source}: found a tokenizer without an end token; expected one, to end answers with. Set eos_token."
+        )
     task = learn_task(settings, train)
     model = adapt(task.open_model(base.source), settings)
     features = task.encode(train, tokenizer, settings.max_length, labelled=True)

@@ -15,7 +15,7 @@ from metagpt.errors import LabError
 from metagpt.hub.data import Example, TextData
 from metagpt.hub.entry import Entry
 from metagpt.lab.evaluation import Report, evaluate_model
-from metagpt.lab.finetuning.base import find_base, open_tokenizer, opened
+from metagpt.lab.finetuning.base import find_base, open_tokenizer, opened, silent
 from metagpt.lab.finetuning.batches import Collate, batches_by_length, each_logits
 from metagpt.lab.finetuning.bottleneck import has_bottlenecks, load_bottlenecks, save_bottlenecks
 from metagpt.lab.finetuning.checks import check_known
@@ -174,7 +174,9 @@ class FinetunedModel:
         """
         target = Path(folder).expanduser().absolute()
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise LabError(f"save: found {str(target)!r} with something in it; expected a new folder, as nothing is overwritten. Name another.")
+            raise LabError(
+                f"save: found {str(target)!r} with something in it; expected a new folder, as nothing is overwritten. Name another."
+            )
         aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             aside.mkdir(parents=True)
@@ -183,7 +185,9 @@ class FinetunedModel:
                 target.rmdir()
             aside.rename(target)
         except OSError as error:
-            raise LabError(f"save: {target}: {error.strerror or error}; expected room and a folder that may be written. Name another.") from error
+            raise LabError(
+                f"save: {target}: {error.strerror or error}; expected room and a folder that may be written. Name another."
+            ) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return target
@@ -196,7 +200,8 @@ class FinetunedModel:
             head = not isinstance(self.task, Generation)
             save_bottlenecks(self.model, folder, width=settings.width, targets=settings.targets, train_head=head)
         else:
-            self.model.save_pretrained(str(folder))
+            with silent():
+                self.model.save_pretrained(str(folder))
         self.tokenizer.save_pretrained(str(folder))
         self.record.write(folder)
         (folder / "README.md").write_text(render_card(self.record.card(self.task.pipeline, self.report)), encoding="utf-8")

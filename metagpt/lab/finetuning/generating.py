@@ -81,7 +81,9 @@ class Generation:
         room = max_length - len(answer)
         if room < 1:
             told = f"found an answer of {len(answer)} tokens with its end"
-            raise LabError(f"{place(example, name)}: {told}; expected fewer than max_length={max_length}. Raise it, or leave the example out.")
+            raise LabError(
+                f"{place(example, name)}: {told}; expected fewer than max_length={max_length}. Raise it, or leave the example out."
+            )
         prompt = tokenizer(self.prompt(example, name))["input_ids"][-room:]
         row = {"input_ids": prompt + answer, "attention_mask": [1] * (len(prompt) + len(answer))}
         return {**row, "labels": [IGNORED] * len(prompt) + answer} if labelled else row

@@ -37,7 +37,9 @@ def class_weights(
     names = [str(name) for name in classes]
     odd = next((name for name in wanted if name not in names), None)
     if odd is not None:
-        raise LabError(f"class_weights: found the class {odd!r}, which no example has; expected one that occurs. {did_you_mean(odd, names)}")
+        raise LabError(
+            f"class_weights: found the class {odd!r}, which no example has; expected one that occurs. {did_you_mean(odd, names)}"
+        )
     return torch.tensor([float(wanted.get(name, 1.0)) for name in names])
 
 
@@ -47,9 +49,7 @@ def class_loss(weights: Tensor | None, smoothing: float) -> Loss:
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         flat = logits.reshape(-1, logits.shape[-1]).float()
         weight = None if weights is None else weights.to(flat.device)
-        return torch.nn.functional.cross_entropy(
-            flat, labels.reshape(-1), weight=weight, ignore_index=IGNORED, label_smoothing=smoothing
-        )
+        return torch.nn.functional.cross_entropy(flat, labels.reshape(-1), weight=weight, ignore_index=IGNORED, label_smoothing=smoothing)
 
     return loss
 

@@ -82,7 +82,7 @@ class Record:
         lines += [f"on {self.examples:,} examples (sha256 {self.data_digest[:12]}).", ""]
         if self.settings.task == "regression":
             lines += ["The head's output is standardized; the number is output x deviation + mean of finetuning.json.", ""]
-        lines += ['Load it with `metagpt.lab.FinetunedModel.load(folder)`, or with the Auto classes of transformers or PEFT.', ""]
+        lines += ["Load it with `metagpt.lab.FinetunedModel.load(folder)`, or with the Auto classes of transformers or PEFT.", ""]
         if report is not None:
             lines += [report.to_markdown().replace("# ", "## ", 1), ""]
         return "\n".join([*lines, *markdown_table(("setting", "value"), ((name, str(value)) for name, value in changed.items()))])
@@ -97,6 +97,10 @@ def read_record(folder: Path) -> Record:
     try:
         said = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         settings = FinetuneSettings.model_validate(said.pop("settings"))
-        return Record(**{**said, "settings": settings, "data_references": tuple(said["data_references"]), "history": tuple(said["history"])})
+        return Record(
+            **{**said, "settings": settings, "data_references": tuple(said["data_references"]), "history": tuple(said["history"])}
+        )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise LabError(f"{folder}: found no {RECORD} that reads ({error}); expected the folder of a fine-tuned model. Name another.") from error
+        raise LabError(
+            f"{folder}: found no {RECORD} that reads ({error}); expected the folder of a fine-tuned model. Name another."
+        ) from error

@@ -42,9 +42,13 @@ class FinetuneSettings(JobSettings):
     eval_steps: int | None = Field(None, ge=1, description="Evaluate and save every so many steps; after each epoch if left out.")
     validation_share: float = Field(0.1, ge=0, lt=1, description="Split off the training set for validation where no other is given.")
     allow_leaks: bool = Field(False, description="Accept texts that stand in several parts.")
-    classes: tuple[str, ...] | None = Field(None, description="All classes that the task has, each of which must occur; else those that do.")
+    classes: tuple[str, ...] | None = Field(
+        None, description="All classes that the task has, each of which must occur; else those that do."
+    )
     max_length: int = Field(256, ge=4, description="Most tokens of an example; longer ones are cut.")
-    template: str | None = Field(None, description="Prompt of a generation, with {text} and other columns in braces; by the task if left out.")
+    template: str | None = Field(
+        None, description="Prompt of a generation, with {text} and other columns in braces; by the task if left out."
+    )
     max_new_tokens: int = Field(64, ge=1, description="Most tokens of a generated answer.")
     rank: int = Field(8, ge=1, description="Inner width of LoRA.")
     alpha: float = Field(16.0, gt=0, description="LoRA's update is multiplied by alpha / rank.")

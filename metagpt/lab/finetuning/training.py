@@ -14,6 +14,7 @@ import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from metagpt.errors import LabError
+from metagpt.lab.finetuning.base import silent
 from metagpt.lab.finetuning.batches import Collate, Features
 from metagpt.lab.finetuning.losses import Loss
 from metagpt.lab.finetuning.settings import FinetuneSettings
@@ -92,6 +93,7 @@ def train(
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
         last = last_whole_checkpoint(checkpoint) if checkpoint is not None else None
+        stack.enter_context(silent())
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         return [dict(line) for line in trainer.state.log_history]
 

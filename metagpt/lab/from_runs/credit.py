@@ -44,9 +44,7 @@ def credit(trajectory: Trajectory) -> list[Attempt]:
         call, answer = trajectory.calls[place[0]], trajectory.calls[place[0]].answers[place[1]]
         outcome: Outcome = "sent_back" if returned is not None else "passed" if place in passed else "open"
         mended = None if returned is None else _mended(trajectory, returned, return_of, passed)
-        attempts.append(
-            Attempt(run_id=trajectory.run_id, goal=trajectory.goal, call=call, answer=answer, outcome=outcome, mended=mended)
-        )
+        attempts.append(Attempt(run_id=trajectory.run_id, goal=trajectory.goal, call=call, answer=answer, outcome=outcome, mended=mended))
     return attempts
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from metagpt.errors import HubError
 from metagpt.hub import Card, ModelHub
 from metagpt.hub.builtin import EMBEDDED
 from metagpt.hub.data import Splits, TextData, load_splits, push_data
 from metagpt.hub.entry import Entry
-from metagpt.errors import HubError
 from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.from_runs.gathering import CallData
 

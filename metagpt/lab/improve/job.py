@@ -87,7 +87,9 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
 def _gathered(settings: Settings, folder: RunFolder) -> _Work:
     """The runs as sets in the hub; those of the first try, where the run goes on."""
     if not settings.runs.is_file():
-        raise LabError(f"improve: found no journal {str(settings.runs)!r}; expected the one of the runs to learn from. Name it: --runs FILE.")
+        raise LabError(
+            f"improve: found no journal {str(settings.runs)!r}; expected the one of the runs to learn from. Name it: --runs FILE."
+        )
     hub = ModelHub(settings.hub)
     runs = list(read_trajectories(SqliteJournal(settings.runs), team=settings.team))
     known = folder.path / "gathered.json"
@@ -137,9 +139,7 @@ def _exam(work: _Work) -> _Exam:
     others = others_model(work.runs, settings.role)
 
     def sit_team(folder: Path, start: int, told: Callable[[int, Mark], None]) -> None:
-        asyncio.run(
-            sit_in_team(folder, settings.role, goals, conditions, team=settings.team, others=others, told=told, start=start)
-        )
+        asyncio.run(sit_in_team(folder, settings.role, goals, conditions, team=settings.team, others=others, told=told, start=start))
 
     return _Exam(["goal"] * len(goals), sit_team)
 
@@ -156,9 +156,7 @@ def _tasks(work: _Work) -> list[Task]:
     return [task for prompt, task in tasks.items() if prompt not in trained]
 
 
-def _marks(
-    folder: RunFolder, who: str, count: int, sit_exam: Callable[[int, Callable[[int, Mark], None]], None]
-) -> list[Mark]:
+def _marks(folder: RunFolder, who: str, count: int, sit_exam: Callable[[int, Callable[[int, Mark], None]], None]) -> list[Mark]:
     """The marks of one model, those in the log of a run that was cut first."""
     done = {line["task"]: Mark(line["first"], line["right"]) for line in folder.logged() if line.get("model") == who}
     start = next(number for number in range(count + 1) if number not in done)

@@ -11,9 +11,7 @@ from metagpt.lab.improve.exam import Mark
 __all__ = ["report"]
 
 
-def report(
-    title: str, decision: Decision, marks: Mapping[str, Sequence[Mark]], kinds: Sequence[str], facts: Mapping[str, object]
-) -> str:
+def report(title: str, decision: Decision, marks: Mapping[str, Sequence[Mark]], kinds: Sequence[str], facts: Mapping[str, object]) -> str:
     """Title, verdict, a table of both models by kind of task, and what it was made from.
 
     Args:

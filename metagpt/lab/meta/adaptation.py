@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import grad
 
 __all__ = ["Adaptable", "Parameters", "Points", "TaskBatch", "adapt"]
@@ -66,8 +66,3 @@ def adapt(
         gradients: Parameters = grad(network.loss)(at, points)
         parameters = {name: value - rates[name] * gradients[name] for name, value in parameters.items()}
     return parameters
-
-
-def shared_parameters(network: nn.Module) -> Parameters:
-    """The network's own parameters by name, connected to them for autograd."""
-    return dict(network.named_parameters())

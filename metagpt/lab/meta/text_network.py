@@ -25,34 +25,35 @@ class TextNetworkConfig:
 
     inputs: int
     """D, the length of the encoder's vectors."""
-    hidden: int = 16
+    hidden: int = 8
     """H, the rank of the change to the vectors; a larger one learns the training classes by heart."""
     ways: int = 5
     """W, the classes of a task while meta-training; adapting takes any number."""
-    scale: float = 4.0
+    scale: float = 3.0
     """The vectors' length at the start: the larger, the surer is the head that prototypes make. It is trained."""
 
 
 class TextNetwork(nn.Module):
-    """x -> y = x - m -> z = s · (y + B A y) / |y + B A y|, classified by a linear head that begins as the nearest prototype.
+    """x -> y = e^d ∘ (x - m) -> z = s · (y + B A y) / |y + B A y|, classified by a linear head that begins as the nearest prototype.
 
     Source of the head: Triantafillou et al. 2020, "Meta-Dataset", arXiv:1903.03096, section 3.2 (Proto-MAML): with the class means
     c_w of the support set, W_w = 2 c_w and b_w = -|c_w|² make softmax(W z + b) that of the negative squared distances (Snell et al.
-    2017). m and B are zero at the start: a network that was not meta-trained begins as the frozen encoder's nearest prototype.
+    2017). m, d and B are zero at the start: a network that was not meta-trained begins as the frozen encoder's nearest prototype.
     """
 
     def __init__(self, config: TextNetworkConfig) -> None:
         super().__init__()
         self.config = config
         self.centre = nn.Parameter(torch.zeros(config.inputs))
+        self.gain = nn.Parameter(torch.zeros(config.inputs))
         self.down = nn.Linear(config.inputs, config.hidden, bias=False)
         self.up = nn.Linear(config.hidden, config.inputs, bias=False)
         self.scale = nn.Parameter(torch.tensor(config.scale))
         nn.init.zeros_(self.up.weight)
 
     def forward(self, inputs_ND: Tensor) -> Tensor:
-        centred_ND = inputs_ND - self.centre
-        return self.scale * normalize(centred_ND + self.up(self.down(centred_ND)), dim=-1)
+        scaled_ND = self.gain.exp() * (inputs_ND - self.centre)
+        return self.scale * normalize(scaled_ND + self.up(self.down(scaled_ND)), dim=-1)
 
     def begin(self, shared: Parameters, support: Points) -> Parameters:
         """The shared parameters and a head of prototypes for the classes in `support`, numbered from 0."""

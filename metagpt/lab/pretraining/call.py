@@ -39,7 +39,9 @@ class Pretrained:
         return model.eval(), AutoTokenizer.from_pretrained(self.model_folder, local_files_only=True)
 
 
-def pretrain(data: Path | str | None = None, *, out: Path | None = None, resume: Path | None = None, **settings: Any) -> Pretrained:
+def pretrain(
+    data: Path | str | None = None, *, out: Path | str | None = None, resume: Path | str | None = None, **settings: Any
+) -> Pretrained:
     """Train a language model from nothing on a text, or go on with a run that was cut.
 
     Args:
@@ -55,5 +57,6 @@ def pretrain(data: Path | str | None = None, *, out: Path | None = None, resume:
     values = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
     if data is not None:
         values["data"] = str(data)
-    folder, results = run_recipe(Recipe(kind="pretrain", values=values, source="pretrain"), out=out, resume=resume)
+    recipe = Recipe(kind="pretrain", values=values, source="pretrain")
+    folder, results = run_recipe(recipe, out=None if out is None else Path(out), resume=None if resume is None else Path(resume))
     return Pretrained(folder.path, results)

@@ -26,8 +26,8 @@ class PretrainSettings(JobSettings):
     heads: int = Field(4, ge=1, description="Attention heads; the width is a multiple of it.")
     hidden: int | None = Field(None, ge=1, description="Width of the feed-forward layers; 4 widths if left out, 8/3 where gated.")
     positions: Literal["rotary", "sinusoidal"] = Field("rotary", description="How tokens know their places.")
-    norm: Literal["layer", "rms"] = Field("layer", description="What normalizes before each layer.")
-    gated: bool = Field(False, description="Gated feed-forward layers.")
+    norm: Literal["layer", "rms"] = Field("rms", description="What normalizes before each layer.")
+    gated: bool = Field(True, description="Gated feed-forward layers.")
     bias: bool = Field(False, description="Biases in linear layers and norms.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
 

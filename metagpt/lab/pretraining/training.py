@@ -117,19 +117,22 @@ class _LossOf:
 
 
 def _watch(training: _Training, folder: RunFolder) -> None:
-    settings, busy_s, done = training.settings, 0.0, training.begun_at
+    settings, done, wall_s, cpu_s = training.settings, training.begun_at, 0.0, 0.0
     with tqdm(total=settings.steps, initial=done, disable=None, unit="step", desc="pretrain") as bar:
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         for step in training.steps:
             loss = training.workers.mean(step.loss)
-            busy_s += time.perf_counter() - begun
+            wall_s += time.perf_counter() - begun[0]
+            cpu_s += time.process_time() - begun[1]
             _log(training, folder, step, loss)
             if step.number % settings.save_every == 0 or step.number == settings.steps:
                 write_checkpoint(folder.checkpoint, step.state())
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
-            begun = time.perf_counter()
-    _finish(training, folder, tokens_per_s=(settings.steps - done) * settings.tokens_per_step / busy_s if busy_s else None)
+            begun = time.perf_counter(), time.process_time()
+    tokens = (settings.steps - done) * settings.tokens_per_step
+    speed = {"tokens_per_second": tokens / wall_s, "tokens_per_cpu_second": tokens / cpu_s / settings.workers} if tokens else {}
+    _finish(training, folder, speed)
 
 
 def _log(training: _Training, folder: RunFolder, step: Step, loss: float) -> None:
@@ -146,7 +149,7 @@ def _log(training: _Training, folder: RunFolder, step: Step, loss: float) -> Non
     folder.log(**line)
 
 
-def _finish(training: _Training, folder: RunFolder, *, tokens_per_s: float | None) -> None:
+def _finish(training: _Training, folder: RunFolder, speed: dict[str, float]) -> None:
     """Model and tokenizer as a folder that `from_pretrained` takes, and the summary last: where it is, all is."""
     settings, model = training.settings, training.model
     loss = validation_loss(model, training.held_out, length=settings.length, device=training.workers.device)
@@ -162,7 +165,7 @@ def _finish(training: _Training, folder: RunFolder, *, tokens_per_s: float | Non
         "held_out_tokens": len(training.held_out),
         "validation_loss": loss,
         "device": str(training.workers.device),
-        "tokens_per_second": tokens_per_s,
+        **speed,
     }
     folder.write_json(SUMMARY, summary)
 

@@ -63,6 +63,8 @@ def join_workers(rank: int, count: int, device: str, *, port: int = 0) -> Worker
         "MASTER_PORT": port,
     }
     os.environ.update({name: str(value) for name, value in place.items()})
+    if picked.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // count))
     accelerator = Accelerator(cpu=picked.type == "cpu")
 
     def average(tensor: Tensor) -> Tensor:

@@ -184,7 +184,7 @@ class LocalModel:
         weights.adapters.load(adapter)
         self._learn_window(weights)
         options = request.options.over(self._profile.defaults)
-        prompt = render_prompt(request, self._profile, weights.tokenizer, self._listing)
+        prompt = render_prompt(request, self._profile, weights.tokenizer)
         schema = union_schema(request.tools, request.schema) if self._offers_tools(request) else request.schema
         is_compact = self._profile.prompt_format == "compact"
         num_candidates = options.n or 1
