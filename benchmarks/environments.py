@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CACHE", "OWN", "PEERS", "Environment", "child_environ", "environment_of", "own_environment"]
+__all__ = ["CACHE", "LAB_PEERS", "OWN", "PEERS", "Environment", "child_environ", "environment_of", "own_environment"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".benchmarks"
@@ -23,6 +23,9 @@ PEERS: Mapping[str, tuple[str, ...]] = {
     "agno": ("agno", "openai"),
 }
 """Packages by contender; openai for the row that asks a model."""
+
+LAB_PEERS: Mapping[str, tuple[str, ...]] = {"setfit": ("torch==2.13.0", "setfit")}
+"""Packages by contender of the lab's own benchmarks; torch as ours is, for a fair race."""
 
 OWN = ("metagpt", "pydantic", "openai")
 INSTALL_TIMEOUT_S = 600.0
@@ -54,6 +57,7 @@ def own_environment() -> Environment:
 
 def environment_of(peer: str) -> Environment:
     """The peer's environment, made now if it is not there yet."""
+    packages = {**PEERS, **LAB_PEERS}[peer]
     folder = CACHE / peer
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "installed"
@@ -61,9 +65,9 @@ def environment_of(peer: str) -> Environment:
         if not done.exists():
             _hide(CACHE)
             _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", *PEERS[peer]])
+            _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", *packages])
             done.touch()
-        return Environment(python=python, versions=_versions(python, PEERS[peer]))
+        return Environment(python=python, versions=_versions(python, tuple(package.partition("==")[0] for package in packages)))
     except subprocess.CalledProcessError as error:
         said = (error.stderr or "").strip().splitlines()
         return Environment(python=None, versions={}, problem=f"could not be installed: {said[-1] if said else error}")

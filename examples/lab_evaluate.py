@@ -28,7 +28,7 @@ def main() -> None:
     print(evaluate_model(["rain", "rain", "rain", "sun", "rain", "rain", "rain", "sun"], labels, title="weather"))
 
     labels = ["yes", "no"] * 10
-    old, new = labels[:11] + ["?"] * 9, labels[:19] + ["?"]
+    old, new = [*labels[:11], *"?" * 9], [*labels[:19], "?"]
     print(compare_models(old, new, labels, names=("old", "new")).verdict)
 
     tags = evaluate_model([["B-city", "O", "O", "B-river"]], [["B-city", "O", "B-river", "I-river"]])

@@ -9,6 +9,9 @@ Prints:
     MetaGPT is a framework for teams of role agents.
 """
 
+# mypy: disallow-untyped-calls=False
+# (transformers leaves some methods unannotated)
+
 import tempfile
 
 import torch

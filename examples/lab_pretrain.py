@@ -11,6 +11,7 @@ Prints:
 import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,17 @@ from metagpt.lab import PretrainSettings, pretrain
 from metagpt.lab.jobs import RunFolder
 from metagpt.lab.pretraining.training import train
 
-SHAPE = {"layers": 2, "width": 32, "heads": 2, "length": 32, "rows": 8, "steps": 40, "warmup": 4, "learning_rate": 0.01, "device": "cpu"}
+SHAPE: dict[str, Any] = {
+    "layers": 2,
+    "width": 32,
+    "heads": 2,
+    "length": 32,
+    "rows": 8,
+    "steps": 40,
+    "warmup": 4,
+    "learning_rate": 0.01,
+    "device": "cpu",
+}
 
 
 class Cut(Exception):  # noqa: N818

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from metagpt.hub import ModelHub, TaskDescription
     from metagpt.hub.data import load_data
     from metagpt.journal.sqlite import SqliteJournal
+    from metagpt.lab.contrastive import ContrastiveTrainer
     from metagpt.lab.evaluation import evaluate_model
     from metagpt.lab.generation import generate_response
     from metagpt.memory.long_term import LongTermMemory
@@ -41,6 +42,7 @@ __all__ = [
     "Approve",
     "Budget",
     "ContextFit",
+    "ContrastiveTrainer",
     "Edit",
     "EditArguments",
     "Envelope",
@@ -82,6 +84,7 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "ContrastiveTrainer": "metagpt.lab.contrastive",
     "LongTermMemory": "metagpt.memory.long_term",
     "ModelHub": "metagpt.hub",
     "SqliteJournal": "metagpt.journal.sqlite",

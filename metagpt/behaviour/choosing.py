@@ -25,6 +25,8 @@ class Choice:
     """Share of the samples that fit the examples too but behave otherwise."""
     fits_examples: bool
     """Whether it passes every example; True when there is none."""
+    is_alone: bool
+    """Whether every candidate that passes as many examples behaves like it."""
 
 
 def choose(
@@ -60,4 +62,5 @@ def choose(
         agreement=mass[chosen] / total,
         rivals=(sum(mass.values()) - mass[chosen]) / total,
         fits_examples=best == num_examples,
+        is_alone=len(groups) == 1,
     )

@@ -78,6 +78,6 @@ def improve(
 
 def rollback(role: RoleArgument, path: HubOption = None) -> None:
     """Let the model answer again that was in service before the last promotion."""
-    from metagpt.lab.improve.service import rollback as take_back
+    from metagpt.lab.improvement.service import rollback as take_back
 
     print(f"in service: hub:{role}@production, version {take_back(role, open_hub(path)).reference}")

@@ -1,3 +1,5 @@
+# transformers types its models for its own classes alone:
+# mypy: disable-error-code="no-untyped-call,call-arg,union-attr,misc,arg-type,attr-defined,operator,index,no-any-return"
 """The MetaGPT Transformer against torch's and transformers' own, and what transformers' tools do with it."""
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ def test_it_computes_what_torchs_encoder_does_with_the_same_weights() -> None:
                 (ours.attention_norm, theirs.norm1), (ours.feed_forward_norm, theirs.norm2),
             ):  # fmt: skip
                 target.load_state_dict(source.state_dict())
-        reference.norm.load_state_dict(model.norm.state_dict())  # type: ignore[union-attr]
+        reference.norm.load_state_dict(model.norm.state_dict())
         ids, mask = tokens(3, 7), torch.ones(3, 7)
         mask[1, 5:] = 0
         embedded = model.embed_tokens(ids) * 32**0.5 + sinusoids(torch.arange(7)[None], 32)

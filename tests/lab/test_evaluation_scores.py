@@ -168,7 +168,7 @@ def test_perplexity_of_a_model_in_one_window_is_that_of_its_own_loss() -> None:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=64, n_embd=16, n_layer=1, n_head=2)).eval()
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_positions=64, n_embd=16, n_layer=1, n_head=2)).eval()  # type: ignore[no-untyped-call]
 
     def tokenize(text: str) -> dict[str, list[int]]:
         return {"input_ids": [ord(letter) % 50 for letter in text]}

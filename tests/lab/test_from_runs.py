@@ -184,5 +184,3 @@ async def test_a_context_that_lacks_what_the_model_reads_is_refused(tmp_path: Pa
 )
 def test_an_answer_is_trained_in_the_form_that_a_compact_model_gives(answer: str, trained: str) -> None:
     assert trained_form(answer) == trained
-
-

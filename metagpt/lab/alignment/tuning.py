@@ -31,7 +31,8 @@ def tune_by_preferences(base: Path, rows: Sequence[Row], settings: Tuning, folde
     Raises:
         LabError: a loss that is no number.
     """
-    from trl import DPOConfig, DPOTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
 
     set_seed(settings.seed)
     with quiet():
@@ -57,7 +58,8 @@ def tune_by_rewards(base: Path, rows: Sequence[Row], settings: Tuning, folder: R
     Raises:
         LabError: no reward has a weight, a batch that is no multiple of the generations, or a loss that is no number.
     """
-    from trl import GRPOConfig, GRPOTrainer
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
 
     rewards = _rewards(settings)
     if settings.batch % settings.generations:

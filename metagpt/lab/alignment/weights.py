@@ -19,6 +19,7 @@ from metagpt.hub.card import Card, lay_over, read_card, render_card
 from metagpt.lab.alignment.settings import Tuning
 from metagpt.lab.devices import pick_device
 from metagpt.models.compact import END
+from metagpt.models.local.architectures import register_architecture
 
 __all__ = ["end_token", "load_model", "load_tokenizer", "quiet", "save_tuned", "training_options", "with_lora"]
 
@@ -31,6 +32,7 @@ def load_tokenizer(folder: Path) -> Any:  # Any: tokenizers share no typed base
     Raises:
         LabError: it has no end token.
     """
+    register_architecture(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     if tokenizer.eos_token is None:
         raise LabError(f"{folder}: found a tokenizer without an end token; expected one, or answers never end. Set eos_token and save it.")
@@ -46,6 +48,7 @@ def end_token(tokenizer: Any) -> str:  # Any: as above
 
 def load_model(folder: Path) -> Any:  # Any: transformers' classes share no typed call
     """The weights in float32: the changes of one step are smaller than 16 bits can tell."""
+    register_architecture(folder)
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
 
 

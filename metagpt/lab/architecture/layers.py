@@ -79,7 +79,7 @@ class Attention(nn.Module):
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         """Returns the output, B x T x D, and the attention weights where the implementation has them."""
-        rows, num_tokens, width = hidden_BTD.shape
+        rows, num_tokens, _ = hidden_BTD.shape
         queries, keys, values = (
             projection(hidden_BTD).view(rows, num_tokens, -1, self.head_dim).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
@@ -91,7 +91,7 @@ class Attention(nn.Module):
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, plain_attention)
         dropout = self.config.attention_dropout if self.training else 0.0
         mixed, weights = attend(self, queries, keys, values, attention_mask, dropout=dropout, scaling=self.scaling, **kwargs)
-        output_BTD: Tensor = self.o_proj(mixed.reshape(rows, num_tokens, width))
+        output_BTD: Tensor = self.o_proj(mixed.reshape(rows, num_tokens, -1))  # narrower where heads were pruned
         return output_BTD, weights
 
 

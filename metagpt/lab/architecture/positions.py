@@ -26,16 +26,17 @@ def sinusoids(places_BT: Tensor, width: int, *, base: float = 10000.0) -> Tensor
 
 
 def rotations(places_BT: Tensor, head_dim: int, *, base: float = 10000.0) -> tuple[Tensor, Tensor]:
-    """Cosines and sines to `rotate` by, each B x 1 x T x K: the second half of a head repeats the first, as in transformers."""
-    angles_BTK = _angles(places_BT, head_dim, base).repeat(1, 1, 2)
-    return angles_BTK.cos()[:, None], angles_BTK.sin()[:, None]
+    """Cosines and sines to `rotate` by, each B x 1 x T x K: for both halves of a head, the first half's sines negated."""
+    angles = _angles(places_BT, head_dim, base)[:, None]
+    cosines, sines = angles.cos(), angles.sin()
+    return torch.cat((cosines, cosines), dim=-1), torch.cat((-sines, sines), dim=-1)
 
 
 def rotate(states_BHTK: Tensor, cosines_B1TK: Tensor, sines_B1TK: Tensor) -> Tensor:
-    """Turn each pair (i, i + K/2) of a head by its angle: x cos + (-x₂, x₁) sin.
+    """Turn each pair (i, i + K/2) of a head by its angle: (x₁, x₂) cos + (x₂, x₁) (-sin, sin).
 
     Source: Su et al. 2021, arXiv:2104.09864, eq. 34; pairs are halves apart instead of neighbours, which is the same up to
     the order of the weights' rows.
     """
-    first, second = states_BHTK.chunk(2, dim=-1)
-    return states_BHTK * cosines_B1TK + torch.cat((-second, first), dim=-1) * sines_B1TK
+    swapped_BHTK = states_BHTK.roll(states_BHTK.shape[-1] // 2, dims=-1)
+    return torch.addcmul(states_BHTK * cosines_B1TK, swapped_BHTK, sines_B1TK)

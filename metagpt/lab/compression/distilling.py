@@ -16,9 +16,9 @@ from metagpt.lab.compression.storage import float32_bytes, save_compressed, weig
 from metagpt.lab.compression.students import have_same_logits, have_same_tokens, student_of
 from metagpt.lab.compression.subject import Subject, open_subject
 from metagpt.lab.compression.teaching import Teaching, teach
-from metagpt.lab.evaluation.report import Score
 from metagpt.lab.devices import pick_device
-from metagpt.lab.finetuning.base import find_base, open_tokenizer, opened
+from metagpt.lab.evaluation.report import Score
+from metagpt.lab.finetuning.base import find_base, open_tokenizer
 
 __all__ = ["Distillation", "distill"]
 

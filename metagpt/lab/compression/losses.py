@@ -22,7 +22,7 @@ def soft_loss(student_NC: Tensor, teacher_NC: Tensor, *, temperature: float) -> 
 
 
 def distillation_loss(student_NC: Tensor, teacher_NC: Tensor | None, labels_N: Tensor, *, temperature: float, soft: float) -> Tensor:
-    """soft · soft_loss + (1 - soft) · cross-entropy with the labels; without a teacher the cross-entropy alone."""
+    """Of both: soft · soft_loss + (1 - soft) · cross-entropy with the labels; without a teacher the cross-entropy alone."""
     hard = cross_entropy(student_NC, labels_N)
     if teacher_NC is None or soft == 0:
         return hard

@@ -74,7 +74,9 @@ def unpack_model(model: Any) -> Any:
     for name, head in heads:
         table = model.get_input_embeddings()
         layer = nn.Linear(table.embedding_dim, table.num_embeddings, bias=head.bias is not None)
-        layer.weight, layer.bias = table.weight, head.bias
+        layer.weight = table.weight
+        if head.bias is not None:
+            layer.bias = head.bias
         _put(model, name, layer)
     return model
 

@@ -33,7 +33,7 @@ def quantized_codes(weight_OI: Tensor, *, bits: int, group: int) -> tuple[Tensor
         bits: 8 or 4.
         group: Inputs with one scale; I is a multiple of it.
     """
-    groups_OGK = weight_OI.detach().float().unflatten(1, (-1, group))
+    groups_OGK = weight_OI.detach().float().view(len(weight_OI), -1, group)
     largest_OG = groups_OGK.abs().amax(dim=-1)
     best_OG = torch.full_like(largest_OG, torch.inf)
     codes_OGK = torch.zeros_like(groups_OGK, dtype=torch.int8)
@@ -54,7 +54,7 @@ class PackedWeight(nn.Module):
     """A matrix in eight or four bits."""
 
     codes: Tensor
-    scales_OG: Tensor
+    scales: Tensor
 
     def __init__(self, weight_OI: Tensor, *, bits: int, group: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class PackedWeight(nn.Module):
         self.group = inputs if bits == 8 or inputs % group else group
         codes_OI, scales_OG = quantized_codes(weight_OI, bits=bits, group=self.group)
         self.register_buffer("codes", codes_OI if bits == 8 else _packed(codes_OI))
-        self.register_buffer("scales_OG", scales_OG)
+        self.register_buffer("scales", scales_OG)
 
     def codes_of(self, rows: Tensor | None = None) -> Tensor:
         """The whole numbers of all rows or of some, as int8."""
@@ -72,9 +72,10 @@ class PackedWeight(nn.Module):
 
     def dense(self, dtype: torch.dtype, rows: Tensor | None = None) -> Tensor:
         """The matrix, or some rows of it, in numbers of that kind."""
-        scales = self.scales_OG if rows is None else self.scales_OG[rows]
-        codes = self.codes_of(rows).to(dtype).unflatten(-1, (-1, self.group))
-        return (codes * scales.to(dtype)[..., None]).flatten(-2)
+        scales = self.scales if rows is None else self.scales[rows]
+        codes = self.codes_of(rows).to(dtype)
+        grouped = codes.view(*codes.shape[:-1], -1, self.group) * scales.to(dtype)[..., None]
+        return grouped.view(codes.shape)
 
 
 def _packed(codes_OI: Tensor) -> Tensor:
@@ -100,7 +101,7 @@ class QuantizedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """In eight bits the scales are applied to the outputs, so that the weight is never there in full."""
         if self.packed.bits == 8:
-            y = nn.functional.linear(x, self.packed.codes.to(x.dtype)) * self.packed.scales_OG[:, 0].to(x.dtype)
+            y = nn.functional.linear(x, self.packed.codes.to(x.dtype)) * self.packed.scales[:, 0].to(x.dtype)
         else:
             y = nn.functional.linear(x, self.packed.dense(x.dtype))
         return y if self.bias is None else y + self.bias
@@ -109,7 +110,8 @@ class QuantizedLinear(nn.Module):
         """The same layer with numbers in float32."""
         layer = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device=self.packed.codes.device)
         layer.weight = nn.Parameter(self.packed.dense(torch.float32))
-        layer.bias = self.bias  # type: ignore[assignment]  # None is what it has without
+        if self.bias is not None:
+            layer.bias = self.bias
         return layer
 
 
@@ -126,7 +128,8 @@ class QuantizedEmbedding(nn.Module):
 
     def unpacked(self) -> nn.Embedding:
         """The same table with numbers in float32."""
-        return nn.Embedding.from_pretrained(self.packed.dense(torch.float32), freeze=False, padding_idx=self.padding_idx)
+        weight = self.packed.dense(torch.float32)
+        return nn.Embedding(self.num_embeddings, self.embedding_dim, self.padding_idx, _weight=weight)
 
 
 class TiedHead(nn.Module):
@@ -140,7 +143,7 @@ class TiedHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         packed = self._embedding[0].packed
         if packed.bits == 8:
-            y = nn.functional.linear(x, packed.codes.to(x.dtype)) * packed.scales_OG[:, 0].to(x.dtype)
+            y = nn.functional.linear(x, packed.codes.to(x.dtype)) * packed.scales[:, 0].to(x.dtype)
         else:
             y = nn.functional.linear(x, packed.dense(x.dtype))
         return y if self.bias is None else y + self.bias

@@ -23,6 +23,7 @@ from metagpt.lab.finetuning.base import open_tokenizer, opened
 from metagpt.lab.finetuning.finetuned import FinetunedModel
 from metagpt.lab.finetuning.record import RECORD, read_record
 from metagpt.lab.finetuning.tasks import read_task
+from metagpt.models.local.bars import bars_for
 
 __all__ = ["ABOUT", "float32_bytes", "load_compressed", "open_predictor", "save_compressed", "weight_bytes"]
 
@@ -69,7 +70,8 @@ def _write(subject: Subject, folder: Path, about: Mapping[str, Any]) -> None:
     is_plain = not about.get("quantized") and _fits_config(model)
     said = {"format": 1, "architecture": type(model).__name__, "plain": is_plain, **about}
     if is_plain:
-        model.save_pretrained(str(folder))
+        with bars_for(long=False):
+            model.save_pretrained(str(folder))
     else:
         tensors, said["same_as"] = _tensors(model)
         said["shapes"] = linear_shapes(model) if not about.get("quantized") else {}
@@ -143,7 +145,7 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         said: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if said["format"] != 1 or not {"architecture", "plain"} <= said.keys():
-            raise ValueError(f"format {said['format']!r}")  # noqa: TRY301  # told as any other file that does not read
+            raise ValueError(f"format {said['format']!r}")  # told as any other file that does not read
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError(
             f"{folder}: found no {ABOUT} that reads ({error}); expected the folder of a compressed model. Name another."
@@ -201,4 +203,4 @@ def weight_bytes(folder: Path) -> int:
 
 def float32_bytes(model: Any) -> int:
     """What the weights of a model take in float32, each shared one counted once."""
-    return sum(parameter.numel() for parameter in model.parameters()) * 4
+    return 4 * sum(int(parameter.numel()) for parameter in model.parameters())

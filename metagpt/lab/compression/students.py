@@ -55,7 +55,7 @@ def _renumber(layer: nn.Module, place: int) -> None:
     """Where a layer keeps its keys and values goes by its number."""
     for module in layer.modules():
         if isinstance(getattr(module, "layer_idx", None), int):
-            module.layer_idx = place
+            setattr(module, "layer_idx", place)  # noqa: B010  # torch types every attribute of a module as a module
 
 
 def _shorten_lists(config: Any, total: int, layers: int) -> None:

@@ -56,7 +56,7 @@ class Subject:
         """The examples as the model takes them; of a bare language model every token is a label."""
         if self.finetuned is not None:
             return self.finetuned.task.encode(data, self.tokenizer, self.finetuned.record.settings.max_length, labelled=labelled)
-        found = []
+        found: list[Features] = []
         for text in data.texts:
             ids = self.tokenizer(text, truncation=True, max_length=_WINDOW)["input_ids"]
             if len(ids) < 2:
@@ -87,7 +87,8 @@ class Subject:
         ids_T = torch.tensor(row["input_ids"], device=self.model.device)
         with torch.inference_mode():
             logits_TV = self.model(input_ids=ids_T[None]).logits[0, :-1]
-        return logits_TV.argmax(dim=-1) == ids_T[1:]
+        rights_T: Tensor = logits_TV.argmax(dim=-1) == ids_T[1:]
+        return rights_T
 
     def logits(self, batch: dict[str, Tensor]) -> Tensor:
         """The model's logits for a batch of features, the labels aside."""
@@ -123,7 +124,7 @@ def open_subject(model: object, *, device: str = "cpu") -> Subject:
 
     tokenizer = open_tokenizer(base.source)
     with opened(base.source):
-        loaded = AutoModelForCausalLM.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
     return Subject(loaded.eval().to(device), tokenizer)
 
 

@@ -51,7 +51,8 @@ def _epoch(classes: tuple[tuple[int, ...], ...], batches: int, group: int, seed:
         shuffled = [places[at] for at in torch.randperm(len(places), generator=chance).tolist()]
         cut = [shuffled[at : at + group] for at in range(0, len(shuffled), group)]
         if len(cut) > 1 and len(cut[-1]) == 1:
-            cut[-2] += cut.pop()
+            single = cut.pop()
+            cut[-1] += single
         groups += cut
     dealt: list[list[int]] = [[] for _ in range(batches)]
     for at in torch.randperm(len(groups), generator=chance).tolist():

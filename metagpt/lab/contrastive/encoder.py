@@ -5,6 +5,7 @@ Shapes: B texts, T tokens, D numbers in a vector.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -86,7 +87,7 @@ class TrainedEncoder(nn.Module):
             return torch.zeros(0, self.dimensions)
         was_training = self.training
         self.eval()
-        vectors = self(tokens, pieces=math.ceil(len(tokens) / batch_size)).cpu()
+        vectors: Tensor = self(tokens, pieces=math.ceil(len(tokens) / batch_size)).cpu()
         self.train(was_training)
         return vectors.clone()
 
@@ -116,8 +117,7 @@ def _load(folder: str, device: str) -> Any:  # Any: a library without types
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Loading and saving take a fifth of a second: no bar, and no word on an encoder that comes without a pooling of its own."""
-    from transformers.utils import logging as bars
-
+    bars: Any = importlib.import_module("transformers.utils.logging")
     was_enabled, library = bars.is_progress_bar_enabled(), logging.getLogger("sentence_transformers")
     level = library.level
     bars.disable_progress_bar()

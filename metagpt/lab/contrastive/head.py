@@ -22,8 +22,8 @@ _STEPS = 200
 class LinearHead:
     """p(c | z) = softmax((W z + b) / T)."""
 
-    weight_CD: Tensor
-    bias_C: Tensor
+    weight_CD: Tensor  # noqa: N815 - the shape, as in every name here
+    bias_C: Tensor  # noqa: N815
     temperature: float = 1.0
     """T; above 1 makes surer probabilities less so, and changes no prediction."""
 
@@ -93,4 +93,4 @@ def _minimize(parameters: list[Tensor], objective: Callable[[], Tensor]) -> None
         torch.autograd.backward(value)
         return value
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call,arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]

@@ -29,7 +29,9 @@ class Settings(JobSettings):
     test: str | None = Field(None, description="A set to evaluate the result on.")
     text: str = Field("text", description="The column of texts.")
     label: str = Field("label", description="The column of classes.")
-    models: list[str] = Field(default_factory=lambda: ["minilm"], description="Names, folders or hub:NAME@VERSION of encoders.", min_length=1)
+    models: list[str] = Field(
+        default_factory=lambda: ["minilm"], description="Names, folders or hub:NAME@VERSION of encoders.", min_length=1
+    )
     task: str | None = Field(None, description="What the model is for, in words: the hub then selects the models.")
     top_n: int = Field(3, description="How many the hub selects.", ge=1)
     shots: int | None = Field(None, description="Examples of each class to take of the data; all if left out.", ge=1)
@@ -67,7 +69,7 @@ def run(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
     results: dict[str, Any] = {"examples": len(train), "base": model.base, "table": [asdict(line) for line in model.table]}
     if test is not None:
         report = model.evaluate(test)
-        results |= {"accuracy": report["accuracy"], "macro_f1": report["macro_f1"]}
+        results |= {"accuracy": report["accuracy"], "f1_macro": report["f1_macro"]}
         folder.write_text("report.md", f"{report}\n")
     model.save(folder.path / "model")
     if settings.name is not None:

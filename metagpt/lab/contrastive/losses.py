@@ -45,7 +45,7 @@ def supervised_contrastive(vectors_ND: Tensor, labels_N: Tensor, *, temperature:
 
 
 def _log_shares(vectors_ND: Tensor, temperature: float) -> Tensor:
-    """log softmax of each row of sim/τ without the diagonal."""
+    """Log softmax of each row of sim/τ without the diagonal."""
     similarity_NN = vectors_ND @ vectors_ND.T / temperature
     itself_NN = torch.eye(len(vectors_ND), dtype=torch.bool, device=vectors_ND.device)
     return similarity_NN.masked_fill(itself_NN, -torch.inf).log_softmax(dim=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metagpt.errors import LabError
 from metagpt.lab.contrastive.batches import BalancedBatches
 from metagpt.lab.contrastive.encoder import Tokens, TrainedEncoder
 from metagpt.lab.contrastive.head import LinearHead, fit_head
 from metagpt.lab.contrastive.losses import nt_xent, supervised_contrastive
 from metagpt.lab.contrastive.settings import ContrastiveConfig
-from metagpt.lab.train import Step, fit
+from metagpt.lab.train import fit
 
 __all__ = ["Progress", "tune_encoder", "tuned_head"]
 
@@ -71,7 +69,6 @@ def tune_encoder(
         schedule = partial(_warm_up_and_fall, steps=steps)
         loss_of = partial(_loss, tokens=tokens, targets=torch.tensor(targets, device=encoder.device), config=config)
         for step in fit(encoder, batches, optimizer=optimizer, schedule=schedule, max_steps=steps, loss_of=loss_of, start=start):
-            _check(step, config)
             if watch is not None:
                 watch(Progress(step.number, steps, step.loss))
             if checkpoint is not None and step.number % _SAVE_EVERY == 0:
@@ -94,21 +91,13 @@ def _loss(encoder: nn.Module, batch: Sequence[int], *, tokens: Tokens, targets: 
     vectors_ND = encoder(texts)
     if config.loss == "nt_xent":
         return nt_xent(vectors_ND, encoder(texts), temperature=config.temperature)
-    if int(labels_N.unique(return_counts=True)[1].min()) == 1:
+    if int(labels_N.bincount()[labels_N].min()) == 1:
         vectors_ND, labels_N = torch.cat([vectors_ND, encoder(texts)]), labels_N.repeat(2)
     return supervised_contrastive(vectors_ND, labels_N, temperature=config.temperature)
 
 
 def _warm_up_and_fall(number: int, *, steps: int) -> float:
     return min(1.0, (number + 1) / max(1.0, _WARMUP * steps)) * (1 - number / steps)
-
-
-def _check(step: Step, config: ContrastiveConfig) -> None:
-    if not math.isfinite(step.loss):
-        raise LabError(
-            f"contrastive: step {step.number}: found a loss of {step.loss}; expected a number. Lower the learning rate, now"
-            f" {config.learning_rate:g}, or raise the temperature, now {config.temperature:g}."
-        )
 
 
 def _save(state: dict[str, Any], checkpoint: Path) -> None:

@@ -19,9 +19,8 @@ calls:
   engineer.write_program: [signature, summary]
   engineer.repair: [signature, summary, code, failure]
   evaluator.write_tests: [signature, summary]
-nearby:
+drafts:
   product_manager.specify: goal
-nearby_count: {nearby_count}
 candidates: {candidates}
 temperature: {temperature}
 scope: one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English
@@ -31,56 +30,58 @@ scope: one-argument Python functions of one to three steps over numbers, texts, 
 _BODY = """
 # The embedded model
 
-A Llama-shaped model of {millions:.1f} million parameters ({layers} layers, {width} wide, {vocabulary} tokens), trained from nothing by
-`python -m metagpt.lab.embedded`, that lets the team do small jobs on a machine without keys or downloads. It turns a goal into a spec,
-a spec into a Python function, repairs a function that failed a test, and proposes test inputs and properties.
+A Llama-shaped model of {millions:.1f} million parameters ({layers} layers, {width} wide, {vocabulary} tokens), trained from
+nothing by `python -m metagpt.lab.embedded`, that lets the team do small jobs on a machine without keys or downloads. It turns a
+goal into a spec, a spec into a Python function, repairs a function that failed a test, and proposes test inputs and properties.
 
 ## Scope
 
-Python functions of one argument and one to three steps over whole and decimal numbers, texts, lists of them, tables of whole numbers and
-dictionaries: {primitives} primitives in {wordings} wordings, and what can be made by chaining them. Everything else it is trained to
-decline. It does not compute expected values: examples are copied out of the goal. Sample {candidates} specs, write one program for each
-distinct one, run them, and let examples or agreement decide (`metagpt/lab/embedded/choose.py`); a single sample is far weaker.
+Python functions of one argument and one to three steps over whole and decimal numbers, texts, lists of them, tables of whole
+numbers and dictionaries: {primitives} primitives in {wordings} wordings, and what can be made by chaining them. Everything else
+it is trained to decline. It does not compute expected values, and examples are read out of the goal by rules, not by the model.
+
+## How it is used
+
+{candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, which knows the wordings of the
+training (`phrases.json`) and learns nothing: the first two have votes, the others only join where the goal states examples. One
+program is written for each distinct spec, all are run, and examples or agreement decide (`metagpt.behaviour`). A single sample is
+far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model and parser miss different goals.
 
 ## Data
 
-Made by a grammar, without end and without any text from elsewhere: chains of primitives, checked by running them so that every step
-matters; wordings put into sentence frames, turned round, mixed, with examples whose values come from running reference code, names asked
-for, small talk, slips of the keyboard. About 69 % of the tokens are goal -> spec (goals out of scope among them), 22 % spec -> code,
-6 % repair, 3 % tests (78, 14, 5 and 3 % in the first 500 steps). A tenth each of the wordings, the frames and the compositions is
-never trained on and scored apart.
-The goals
-written by hand were fixed before training; validation goals served to set thresholds, test goals served for nothing.
+Made by a grammar, without end and without any text from elsewhere: chains of primitives, checked by running them so that every
+step matters; wordings put into sentence frames, turned round, mixed, with examples whose values come from running reference code,
+names asked for, small talk, slips of the keyboard. About 69 % of the tokens are goal -> spec (goals out of scope among them), 22
+% spec -> code, 6 % repair, 3 % tests. A tenth each of the wordings, the frames and the compositions is never trained on, is not
+in the parser's table either, and is scored apart. The goals written by hand were fixed before training; the validation goals
+served to set thresholds and showed which primitives were missing, the test goals served for nothing.
 
 ## Recipe
 
 {steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
 matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
 Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
-These weights were restarted from checkpoints at steps 100, 500 and 1,100: wordings and program text were corrected at the first two, and
-the planned tokens were cut from 24 to 16 to 12.6 million as the time ran out, so the same command gives a similar model, not this one.
+{history}
 
 ![Losses](losses.png)
 
 ## Scores
 
-By execution: a program is right when it gives the expected result on every test input. "Passed" means that examples in the goal or
-agreement (at least {agreement:.0%} of {candidates} samples behaving alike) were enough; below that the team says "not verified". In
-brackets 95 % Wilson intervals.
+By execution: a program is right when it gives the expected result on every test input. "Passed" means that the team called it so,
+by the examples of the goal or by agreement; below that it says "not verified". In brackets 95 % Wilson intervals.
 
 {scores}
 
 ## Limits
 
-Trained on few tokens; the loss was still falling fast when it was stopped. The commonest error is a step left out ("keep the even numbers
-and return their sum" becomes the even numbers), and all samples may agree on it. Examples are often miscopied out of the goal. The bounds
-on agreement were set on the validation goals so that few wrong programs are called passed, at the price of many right ones not verified.
-Wordings far from those of the grammar, more than three steps, functions of several arguments, values spread over several sentences, and
-anything that needs knowledge of the world. A confident wrong program happens: see the column "wrong, passed". English only.
+The commonest error is a step left out ("keep the even numbers and return their sum" becomes the even numbers). Wordings far from
+those of the grammar, more than three steps, functions of several arguments, values spread over several sentences, and anything
+that needs knowledge of the world. The bounds on agreement were set on the validation goals so that few wrong programs are called
+passed, at the price of right ones not verified. A confident wrong program happens: see the column "wrong, passed". English only.
 """
 
 
-def card(facts: Mapping[str, Any], scores: str | None) -> str:
+def card(facts: Mapping[str, Any], scores: str | None, *, history: str = "") -> str:
     """The card as Markdown with YAML front matter; the scores are a table as `evaluate` or `serve` writes it."""
     settings = {"candidates": 16, "temperature": 0.7}
     primitives = load_primitives()
@@ -94,4 +95,5 @@ def card(facts: Mapping[str, Any], scores: str | None) -> str:
         tokens=facts["tokens"] / 1e6,
         validation=facts["validation"],
         scores=scores or "Not scored yet.",
+        history=history,
     )

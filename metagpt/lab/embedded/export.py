@@ -21,7 +21,7 @@ def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
     """Write the averaged weights in bfloat16 with everything that `from_pretrained` and the card need.
 
     Args:
-        training: Folder of a training, with checkpoint, log and tokenizer.
+        training: Folder of a training, with checkpoint, log and tokenizer; what its `history.md` says goes into the card.
         out: Folder to write; files of an earlier export are replaced.
         scores: `scores.md` or `served.md` of an evaluation of these weights, for the card.
     """
@@ -52,4 +52,10 @@ def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
         "shape": shape,
         "vocabulary": len(tokenizer),
     }
-    (out / "README.md").write_text(card(facts, found))
+    (out / "README.md").write_text(card(facts, found, history=_history(training)))
+
+
+def _history(training: Path) -> str:
+    """What a person noted of how this training came about."""
+    file = training / "history.md"
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""

@@ -50,10 +50,11 @@ def rows_of(names: Sequence[str], counts_C3: NDArray[float64]) -> tuple[Row, ...
     total = int(support.sum())
     rows = [Row(name, float(p), float(r), float(f), int(true)) for name, p, r, f, true in zip(names, *scores, support, strict=True)]
     micro = _scores(counts_C3.sum(axis=0, keepdims=True))
-    rows.append(Row("micro avg", *(float(score[0]) for score in micro), total))
-    rows.append(Row("macro avg", *(float(score.mean()) if len(score) else 0.0 for score in scores), total))
+    averages = {"micro avg": [score[0] for score in micro], "macro avg": [score.mean() if len(score) else 0.0 for score in scores]}
     if total:
-        rows.append(Row("weighted avg", *(float(numpy.average(score, weights=support)) for score in scores), total))
+        averages["weighted avg"] = [numpy.average(score, weights=support) for score in scores]
+    for name, (p, r, f) in averages.items():
+        rows.append(Row(name, float(p), float(r), float(f), total))
     return tuple(rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 from metagpt.errors import LabError
@@ -46,7 +46,7 @@ def task_of(labels: Sequence[Any]) -> EvaluationTask:
 
 def measures_of(task: EvaluationTask, predictions: Sequence[Any], labels: Sequence[Any]) -> list[Measure]:
     """The measures of a task, the one that decides first."""
-    made = {
+    made: dict[str, Callable[[Sequence[Any], Sequence[Any]], list[Measure]]] = {
         "classification": class_measures,
         "token-classification": entity_measures,
         "regression": number_measures,

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from metagpt.hub.hub import ModelHub
     from metagpt.lab.finetuning.finetuned import FinetunedModel
     from metagpt.lab.finetuning.training import OnLog
+    from metagpt.lab.robustness.adversary import Adversary
 
 __all__ = ["finetune"]
+
+_OF_THE_MACHINE = {"device", "memory_gb"}
+"""Settings that may differ when a training goes on."""
 
 
 def finetune(
@@ -32,6 +36,7 @@ def finetune(
     checkpoint: Path | None = None,
     on_log: OnLog | None = None,
     hub: ModelHub | None = None,
+    adversary: Adversary | None = None,
     **changes: Any,  # Any: the fields of FinetuneSettings, checked there
 ) -> FinetunedModel:
     """Fine-tune a model of transformers for a task.
@@ -45,6 +50,7 @@ def finetune(
         checkpoint: A folder for checkpoints. A call that was cut goes on from the last one there, to the same result.
         on_log: Told of every log line and evaluation; what it raises ends the training.
         hub: Where `hub:` references are looked up; the default hub if left out.
+        adversary: Trains against moved embeddings, as `Fgm()` or `FreeLb()` of `metagpt.lab.robustness`.
         **changes: Settings by name, as `task="regression", method="lora", max_epochs=5`; see `FinetuneSettings`.
 
     Raises:
@@ -61,8 +67,10 @@ def finetune(
     if chosen.patience and "validation" not in parts:
         raise LabError("finetune: found patience without a validation set; expected one to watch. Give it, or set validation_share.")
     if checkpoint is not None:
-        _check_same(checkpoint, {"settings": chosen.model_dump(mode="json"), "base": base.source, "data": train.digest})
-    return _trained(base, train, parts.get("validation"), chosen, checkpoint, on_log)
+        _check_same(
+            checkpoint, {"settings": chosen.model_dump(mode="json", exclude=_OF_THE_MACHINE), "base": base.source, "data": train.digest}
+        )
+    return _trained(base, train, parts.get("validation"), chosen, checkpoint, on_log, adversary)
 
 
 def _parts(
@@ -85,7 +93,13 @@ def _parts(
 
 
 def _trained(
-    base: Any, train: TextData, validation: TextData | None, settings: FinetuneSettings, checkpoint: Path | None, on_log: OnLog | None
+    base: Any,
+    train: TextData,
+    validation: TextData | None,
+    settings: FinetuneSettings,
+    checkpoint: Path | None,
+    on_log: OnLog | None,
+    adversary: Adversary | None,
 ) -> FinetunedModel:
     from transformers import set_seed
 
@@ -108,7 +122,7 @@ def _trained(
     checked = [] if validation is None else task.encode(validation, tokenizer, settings.max_length, labelled=True)
     history = run_training(
         model, task, settings, Collate(tokenizer.pad_token_id), features, checked,
-        task_loss=task.loss(settings, train), checkpoint=checkpoint, on_log=on_log,
+        task_loss=task.loss(settings, train), checkpoint=checkpoint, on_log=on_log, adversary=adversary,
     )  # fmt: skip
     trained, parameters = count_trained(model)
     record = Record(
@@ -122,7 +136,7 @@ def _trained(
 def _references(data: TextData) -> tuple[str, ...]:
     """The sets of a hub that the examples stand in."""
     sources = (example.origin.source for example in data if example.origin is not None)
-    return tuple(dict.fromkeys(source for source in sources if source.startswith("hub:")))
+    return tuple(dict.fromkeys(source.partition("/")[0] for source in sources if source.startswith("hub:")))  # of hub:NAME@1/all.jsonl
 
 
 def _check_same(checkpoint: Path, about: Mapping[str, Any]) -> None:

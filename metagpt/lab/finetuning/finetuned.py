@@ -13,7 +13,7 @@ import torch
 
 from metagpt.errors import LabError
 from metagpt.hub.data import Example, TextData
-from metagpt.hub.entry import Entry
+from metagpt.hub.entry import Entry, Kind
 from metagpt.lab.evaluation import Report, evaluate_model
 from metagpt.lab.finetuning.base import find_base, open_tokenizer, opened, silent
 from metagpt.lab.finetuning.batches import Collate, batches_by_length, each_logits
@@ -218,7 +218,7 @@ class FinetunedModel:
         from metagpt.hub.hub import ModelHub
 
         known = [self.record.base_reference] if self.record.base_reference else []
-        kind = "adapter" if self.record.is_adapter else "model"
+        kind: Kind = "adapter" if self.record.is_adapter else "model"
         return (hub or ModelHub()).push(
             self, name, kind=kind, parents=[*known, *self.record.data_references, *parents], alias=alias
         )  # fmt: skip
@@ -267,8 +267,9 @@ def _as_data(inputs: Inputs, task: Task) -> TextData:
         return inputs
     if isinstance(inputs, str):
         raise LabError(f"predict: found the text {inputs[:40]!r}; expected a list of texts. Put it in a list.")
+    given: Sequence[Any] = inputs
     if not isinstance(task, Tagging):
-        return TextData((Example(text=text) for text in inputs), name="inputs")
-    if any(isinstance(words, str) for words in inputs):
+        return TextData((Example(text=text) for text in given), name="inputs")
+    if any(isinstance(words, str) for words in given):
         raise LabError("predict: found a text; expected lists of words, which get a tag each. Split it into words.")
-    return TextData((Example(text=" ".join(words), fields={"tokens": list(words)}) for words in inputs), name="inputs")
+    return TextData((Example(text=" ".join(words), fields={"tokens": list(words)}) for words in given), name="inputs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,17 +50,17 @@ def _config(model: Any, settings: FinetuneSettings, task: str) -> Any:
     if settings.method == "lora":
         known = peft.utils.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
         return peft.LoraConfig(
-            task_type=task, r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, fan_in_fan_out=transposed,
+            task_type=task, r=settings.rank, lora_alpha=settings.alpha,  # type: ignore[arg-type]  # it takes fractions
+             lora_dropout=settings.dropout, fan_in_fan_out=transposed,
             target_modules=_targets(model, settings, known),
         )  # fmt: skip
-    known = peft.utils.TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING
-    targets = _targets(model, settings, known)
+    targets = _targets(model, settings, peft.utils.TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING)
     return peft.IA3Config(
         task_type=task, target_modules=targets, fan_in_fan_out=transposed, feedforward_modules=None if targets is None else []
     )
 
 
-def _targets(model: Any, settings: FinetuneSettings, known: dict[str, list[str]]) -> list[str] | str | None:
+def _targets(model: Any, settings: FinetuneSettings, known: Mapping[str, Sequence[str]]) -> list[str] | str | None:
     """What is set; else what PEFT knows of the architecture (None); else every linear layer but the head."""
     if settings.targets is not None:
         return list(settings.targets)

@@ -8,17 +8,21 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from metagpt.errors import LabError
+from metagpt.lab.devices import pick_device
 from metagpt.lab.finetuning.base import silent
 from metagpt.lab.finetuning.batches import Collate, Features
 from metagpt.lab.finetuning.losses import Loss
 from metagpt.lab.finetuning.settings import FinetuneSettings
 from metagpt.lab.finetuning.tasks import Task
+
+if TYPE_CHECKING:
+    from metagpt.lab.robustness.adversary import Adversary
 
 __all__ = ["OnLog", "last_whole_checkpoint", "train"]
 
@@ -61,6 +65,7 @@ def train(
     task_loss: Loss,
     checkpoint: Path | None,
     on_log: OnLog | None,
+    adversary: Adversary | None = None,
 ) -> list[dict[str, Any]]:
     """Train the open parameters of the model in place; with a validation set the best checkpoint is kept.
 
@@ -74,6 +79,7 @@ def train(
         task_loss: What is made small.
         checkpoint: Where checkpoints go, and where a run that was cut goes on from; None for a temporary folder.
         on_log: Told of every log line.
+        adversary: Makes the loss of the training steps adversarial.
 
     Returns:
         The log of all steps, those before a cut as well.
@@ -81,7 +87,7 @@ def train(
     with ExitStack() as stack:
         work = str(checkpoint or stack.enter_context(tempfile.TemporaryDirectory(prefix="metagpt-finetune-")))
         callbacks: list[Any] = [EarlyStoppingCallback(settings.patience)] if settings.patience and validation else []
-        trainer = _TaskTrainer(
+        trainer = _kind_of_trainer(adversary)(
             task_loss, settings,
             model=model,
             args=_arguments(settings, task, work, has_validation=bool(validation), keeps=checkpoint is not None),
@@ -98,6 +104,14 @@ def train(
         return [dict(line) for line in trainer.state.log_history]
 
 
+def _kind_of_trainer(adversary: Adversary | None) -> type[_TaskTrainer]:
+    if adversary is None:
+        return _TaskTrainer
+    from metagpt.lab.robustness.adversary import adversarial_trainer
+
+    return adversarial_trainer(_TaskTrainer, adversary)
+
+
 def _reporting(on_log: OnLog) -> TrainerCallback:
     class Reporting(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **rest: Any) -> None:
@@ -108,6 +122,7 @@ def _reporting(on_log: OnLog) -> TrainerCallback:
 
 def _arguments(settings: FinetuneSettings, task: Task, work: str, *, has_validation: bool, keeps: bool) -> TrainingArguments:
     rhythm = "no" if not (has_validation or keeps) else "steps" if settings.eval_steps else "epoch"
+    device = pick_device(settings.device)
     arguments = TrainingArguments(
         output_dir=work,
         num_train_epochs=settings.max_epochs,
@@ -122,7 +137,7 @@ def _arguments(settings: FinetuneSettings, task: Task, work: str, *, has_validat
         max_grad_norm=settings.clip_norm,
         bf16=settings.bf16,
         seed=settings.seed,
-        use_cpu=_runs_on_cpu(settings.device),
+        use_cpu=device.type == "cpu",
         eval_strategy=rhythm if has_validation else "no",
         save_strategy=rhythm,
         eval_steps=settings.eval_steps,
@@ -141,17 +156,20 @@ def _arguments(settings: FinetuneSettings, task: Task, work: str, *, has_validat
         disable_tqdm=not sys.stderr.isatty(),
         report_to="none",
     )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # several at once are for accelerate's launcher, not for threads of one process
+    return _place(arguments, device)
+
+
+def _place(arguments: TrainingArguments, device: torch.device) -> TrainingArguments:
+    """Keep the training on one device; several are for accelerate's launcher, not for threads of one process.
+
+    The Trainer knows no index but that of the launcher, so that another CUDA device than the first is put in its place.
+    """
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    if device.type == "cuda" and device.index:
+        torch.cuda.set_device(device)
+        arguments.distributed_state.device = device
+        arguments.__dict__["_setup_devices"] = device
     return arguments
-
-
-def _runs_on_cpu(device: str) -> bool:
-    if device == "cpu":
-        return True
-    there = {"auto": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device, False):
-        raise LabError(f"finetune: found device={device!r}; expected auto, cpu, cuda or mps, and one that is here. Set device to auto.")
-    return False
 
 
 def _metrics(task: Task, found: Any) -> dict[str, float]:

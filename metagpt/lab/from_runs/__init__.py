@@ -3,6 +3,18 @@
 from metagpt.lab.from_runs.credit import Attempt, credit
 from metagpt.lab.from_runs.gathering import HELD_OUT, TRAIN, CallData, gather, is_held_out
 from metagpt.lab.from_runs.prompts import CompactPrompts
-from metagpt.lab.from_runs.publishing import push_runs, record_models
+from metagpt.lab.from_runs.publishing import data_from_runs, push_runs, record_models
 
-__all__ = ["HELD_OUT", "TRAIN", "Attempt", "CallData", "CompactPrompts", "credit", "gather", "is_held_out", "push_runs", "record_models"]
+__all__ = [
+    "HELD_OUT",
+    "TRAIN",
+    "Attempt",
+    "CallData",
+    "CompactPrompts",
+    "credit",
+    "data_from_runs",
+    "gather",
+    "is_held_out",
+    "push_runs",
+    "record_models",
+]

@@ -44,9 +44,12 @@ def function_of(context: Mapping[str, Any]) -> str:  # Any: JSON values
 
 
 def tests_for(trajectory: Trajectory, attempt: Attempt) -> list[Case]:
-    """What a right answer to the attempt's call gives: the goal's own examples, and what the passed program gave."""
+    """What a right answer to the attempt's call gives: the goal's own examples, and what the passed program gave.
+
+    None for an answer that came to nothing: its call may have asked for something else than the goal does.
+    """
     signature = _signature(attempt.call.context.get("signature", ""))
-    if signature is None:
+    if signature is None or not (attempt.outcome == "passed" or attempt.mended):
         return []
     cases = [*_stated(trajectory, signature.parameters)]
     if attempt.outcome == "passed":

@@ -10,7 +10,11 @@ JOB_KINDS: Mapping[str, tuple[str, str]] = {
     "contrast": ("metagpt.lab.contrastive.job", "Few-shot classification by contrastive training of a sentence encoder."),
     "meta": ("metagpt.lab.meta.job", "Meta-learning: find a start from which a few steps adapt to a new task."),
     "align": ("metagpt.lab.alignment.job", "Reinforcement from preferences (DPO) or rewards (GRPO)."),
-    "improve": ("metagpt.lab.improve.job", "Make a role's model better from runs; the same as metagpt improve."),
+    "improve": ("metagpt.lab.improvement.job", "Make a role's model better from runs; the same as metagpt improve."),
+    "search": ("metagpt.lab.search.job", "Search hyperparameters of another recipe."),
+    "compress": ("metagpt.lab.compression.job", "Prune or quantize a model; size, speed and score before and after."),
+    "distill": ("metagpt.lab.compression.distill_job", "Train a small student on a teacher's answers."),
+    "robustness": ("metagpt.lab.robustness.job", "Adversarial training, and the drop of a model under perturbation."),
     "evaluate": ("metagpt.lab.evaluation.job", "Score a model on a data set, with intervals and a report."),
     "compare": ("metagpt.lab.evaluation.compare_job", "Compare two models by a paired test."),
 }

@@ -52,13 +52,13 @@ class Adaptable(Protocol):
 def adapt(
     network: Adaptable, parameters: Parameters, turns: Sequence[Points], *, rates: Mapping[str, Tensor | float], second_order: bool
 ) -> Parameters:
-    """θ_{i+1} = θ_i - α ∇L_i(θ_i), one step for each of `turns`. Source: Finn, Abbeel, Levine 2017, arXiv:1703.03400, eq. 1.
+    """θ_{i+1} = θ_i - alpha ∇L_i(θ_i), one step for each of `turns`. Source: Finn, Abbeel, Levine 2017, arXiv:1703.03400, eq. 1.
 
     Args:
         network: Whose loss L is lowered.
         parameters: θ_0.
         turns: The examples of each step.
-        rates: α by parameter; a number, or a tensor of the parameter's shape.
+        rates: alpha by parameter; a number, or a tensor of the parameter's shape.
         second_order: Whether what comes back can be differentiated through the gradients, too; else they count as constants.
     """
     for points in turns:

@@ -34,7 +34,7 @@ class FixedRates(Mapping[str, float]):
 class LearnedRates(nn.Module):
     """A rate for every number of every shared parameter, one for what tasks make; learned as their logarithms.
 
-    Source: Li, Zhou, Chen, Li 2017, "Meta-SGD", arXiv:1707.09835, eq. 2. Ours keeps rates above zero by learning log α, and leaves a
+    Source: Li, Zhou, Chen, Li 2017, "Meta-SGD", arXiv:1707.09835, eq. 2. Ours keeps rates above zero by learning log alpha, and leaves a
     rate of 0 at 0.
     """
 

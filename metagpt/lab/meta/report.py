@@ -35,7 +35,7 @@ class Mean:
 class AdaptationReport:
     """Scores of tasks, before adapting and after each step."""
 
-    scores_TS: Tensor
+    scores_TS: Tensor  # noqa: N815 - the shape
     """Column 0 is before."""
 
     @property

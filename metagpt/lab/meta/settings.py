@@ -17,16 +17,16 @@ class MetaConfig:
     algorithm: Literal["maml", "fomaml", "reptile"] = "maml"
     """MAML differentiates through the inner steps; FOMAML does not; Reptile moves towards where the inner steps lead."""
     inner_rate: float = 0.0
-    """α of the shared parameters; with 0 a task adapts what it makes itself, its head, alone."""
-    head_rate: float = 3.0
-    """α of what the tasks make themselves."""
+    """alpha of the shared parameters; with 0 a task adapts what it makes itself, its head, alone."""
+    head_rate: float = 10.0
+    """alpha of what the tasks make themselves."""
     inner_steps: int = 5
     """k, the steps of adapting; Reptile wants two or more."""
-    learn_rates: bool = True
+    learn_rates: bool = False
     """Whether the inner rates are learned with the start (Meta-SGD); not with Reptile."""
     meta_rate: float = 1e-3
     """β, the rate of Adam at the peak; it falls linearly to 0 over the second half."""
-    iterations: int = 100
+    iterations: int = 60
     """Batches of tasks."""
     tasks: int = 8
     """In a batch."""
@@ -37,7 +37,10 @@ class MetaConfig:
     def __post_init__(self) -> None:
         bounds = {
             "algorithm": (self.algorithm in ("maml", "fomaml", "reptile"), "'maml', 'fomaml' or 'reptile'"),
-            "inner_rate": (self.inner_rate > 0 or (self.inner_rate == 0 and self.algorithm != "reptile"), "0 or more, with reptile above 0"),
+            "inner_rate": (
+                self.inner_rate > 0 or (self.inner_rate == 0 and self.algorithm != "reptile"),
+                "0 or more, with reptile above 0",
+            ),
             "head_rate": (self.head_rate > 0, "a number above 0"),
             "inner_steps": (self.inner_steps >= (2 if self.algorithm == "reptile" else 1), "1 or more, with reptile 2 or more"),
             "learn_rates": (not (self.learn_rates and self.algorithm == "reptile"), "False with reptile"),

@@ -5,7 +5,9 @@ Shapes: N examples, D numbers in a vector, H hidden, W classes of a task ("ways"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +27,7 @@ class TextNetworkConfig:
 
     inputs: int
     """D, the length of the encoder's vectors."""
-    hidden: int = 8
+    hidden: int = 4
     """H, the rank of the change to the vectors; a larger one learns the training classes by heart."""
     ways: int = 5
     """W, the classes of a task while meta-training; adapting takes any number."""
@@ -58,6 +60,16 @@ class TextNetwork(nn.Module):
     def begin(self, shared: Parameters, support: Points) -> Parameters:
         """The shared parameters and a head of prototypes for the classes in `support`, numbered from 0."""
         return self.with_head(shared, support, self.config.ways)
+
+    @contextmanager
+    def for_ways(self, ways: int) -> Iterator[None]:
+        """Let `begin` make heads for that many classes meanwhile."""
+        before = self.config
+        self.config = replace(before, ways=ways)
+        try:
+            yield
+        finally:
+            self.config = before
 
     def with_head(self, shared: Parameters, support: Points, ways: int) -> Parameters:
         """As `begin`, for any number of classes."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from metagpt.errors import LabError
 from metagpt.lab.meta.adaptation import Adaptable, Parameters, TaskBatch
 from metagpt.lab.meta.algorithms import ALGORITHMS, Rates
 from metagpt.lab.meta.rates import FixedRates, LearnedRates
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.train import Step, fit
 
-__all__ = ["Start", "Tasks", "meta_train"]
+__all__ = ["Start", "Tasks", "meta_train", "save_whole"]
 
 
 class Tasks(Protocol):
@@ -46,7 +45,7 @@ class Start(nn.Module):
 
     @property
     def rates(self) -> Rates:
-        """α by parameter."""
+        """Alpha by parameter."""
         rates: Any = self._fixed if self.learned is None else self.learned
         chosen: Rates = rates
         return chosen
@@ -69,7 +68,7 @@ def meta_train(start: Start, tasks: Tasks, config: MetaConfig, *, resume: Mappin
         LabError: the loss is no number any more.
     """
     optimizer = torch.optim.Adam(start.parameters(), lr=config.meta_rate)
-    steps = fit(
+    yield from fit(
         start,
         tasks,
         optimizer=optimizer,
@@ -79,13 +78,13 @@ def meta_train(start: Start, tasks: Tasks, config: MetaConfig, *, resume: Mappin
         clip_norm=config.clip_norm,
         start=resume,
     )
-    for step in steps:
-        if not math.isfinite(step.loss):
-            raise LabError(
-                f"meta: iteration {step.number}: found a loss of {step.loss}; expected a number. Lower the inner rate, now"
-                f" {config.inner_rate:g}, or the meta rate, now {config.meta_rate:g}."
-            )
-        yield step
+
+
+def save_whole(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint whole or not at all."""
+    part = path.with_suffix(".part")
+    torch.save(dict(state), part)
+    part.replace(path)
 
 
 def _loss(model: nn.Module, batch: TaskBatch, *, config: MetaConfig) -> Tensor:

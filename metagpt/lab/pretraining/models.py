@@ -50,6 +50,7 @@ def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as a
             positions=settings.positions,
             norm=settings.norm,
             gated=settings.gated,
+            hidden_act="silu" if settings.gated else "gelu",
             bias=settings.bias,
             hidden_dropout=settings.dropout,
             attention_dropout=settings.dropout,

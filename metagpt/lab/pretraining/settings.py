@@ -26,8 +26,8 @@ class PretrainSettings(JobSettings):
     heads: int = Field(4, ge=1, description="Attention heads; the width is a multiple of it.")
     hidden: int | None = Field(None, ge=1, description="Width of the feed-forward layers; 4 widths if left out, 8/3 where gated.")
     positions: Literal["rotary", "sinusoidal"] = Field("rotary", description="How tokens know their places.")
-    norm: Literal["layer", "rms"] = Field("rms", description="What normalizes before each layer.")
-    gated: bool = Field(True, description="Gated feed-forward layers.")
+    norm: Literal["layer", "rms"] = Field("layer", description="What normalizes before each layer.")
+    gated: bool = Field(True, description="Gated feed-forward layers (SwiGLU) instead of plain ones (GELU).")
     bias: bool = Field(False, description="Biases in linear layers and norms.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
 
@@ -44,7 +44,9 @@ class PretrainSettings(JobSettings):
     weight_decay: float = Field(0.1, ge=0, description="Of matrices; vectors have none.")
     beta2: float = Field(0.99, gt=0, lt=1, description="Decay of AdamW's second moment.")
     clip: float = Field(1.0, gt=0, description="Norm that gradients are scaled down to.")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: matrix products in 16 bits, weights in 32.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="bfloat16: matrix products in 16 bits, weights in 32; auto: where the device has instructions for them."
+    )
     checkpointing: bool = Field(False, description="Compute activations twice instead of keeping them: less memory, a third more time.")
     workers: int = Field(1, ge=1, description="Processes that train together, each with a GPU of its own, or all on the CPU.")
 

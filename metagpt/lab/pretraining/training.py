@@ -19,6 +19,7 @@ from metagpt.lab.jobs import RunFolder
 from metagpt.lab.pretraining.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.pretraining.models import new_optimizer, start_model, start_tokenizer
 from metagpt.lab.pretraining.packing import WindowBatch, Windows, pack
+from metagpt.lab.pretraining.precision import is_16_bit
 from metagpt.lab.pretraining.schedules import rate_schedule
 from metagpt.lab.pretraining.settings import PretrainSettings
 from metagpt.lab.pretraining.texts import Corpus, read_corpus
@@ -91,7 +92,7 @@ def _prepare(settings: PretrainSettings, folder: RunFolder, corpus: Corpus, work
         optimizer=new_optimizer(settings, model),
         schedule=rate_schedule(settings.schedule, steps=settings.steps, warmup=settings.warmup, floor=settings.floor),
         max_steps=settings.steps,
-        loss_of=_LossOf(settings, workers.device),
+        loss_of=_LossOf(settings, workers.device, is_16_bit(settings.precision, workers.device)),
         clip_norm=settings.clip,
         accumulate=settings.accumulate,
         share_gradients=workers.share if workers.count > 1 else None,
@@ -107,11 +108,12 @@ class _LossOf:
 
     settings: PretrainSettings
     device: torch.device
+    is_16_bit: bool
 
     def __call__(self, model: nn.Module, batch: WindowBatch) -> Tensor:
         if self.settings.dropout:
             torch.manual_seed(self.settings.seed + batch.number)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_16_bit):
             logits_BTV = model(input_ids=batch.tokens, use_cache=False).logits
         return cross_entropy(logits_BTV.flatten(0, 1).float(), batch.targets.flatten())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from metagpt.lab.jobs import Recipe, read_recipe, run_recipe
 
-__all__ = ["SearchResult", "search"]
+__all__ = ["SearchResult", "search_hyperparameters"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SearchResult:
         return read_recipe(self.folder / "best.toml")
 
 
-def search(
+def search_hyperparameters(
     recipe: Recipe | Path | str | None = None,
     vary: Mapping[str, Any] | None = None,
     *,

@@ -90,9 +90,10 @@ class SearchSettings(JobSettings):
     @model_validator(mode="after")
     def _fits_the_recipe(self) -> Self:
         """Both ends of every range are tried on the settings of the job, so that no trial fails for a wrong name."""
-        if self.recipe.get("job") == "search":
+        kind = self.recipe.get("job", "")
+        if kind == "search":
             raise ValueError("recipe is itself a search; it must name another kind of job")
-        if not isinstance(self.recipe.get("job"), str):
+        if kind == "":
             raise ValueError('recipe has no job; it must name its kind, as job = "finetune"')
         for values in self._corners():
             self.inner(values).settings()

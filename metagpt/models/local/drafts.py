@@ -1,32 +1,39 @@
 """Answers drafted by rules beside the ones a model samples: what its folder's phrase table makes of a goal.
 
-A small model misses some readings of a goal that rules find, and the other way round. Drafts join the model's candidates:
-the first few with a vote of their own, the others without, so that they count only where examples rule out the rest.
+A small model misses some readings of a goal that rules find, and rules cannot tell which of theirs is meant. So the model
+weighs the drafts: their votes are shared out by the likelihood that it gives to each, and by their place among them. A draft
+without a vote counts only where evidence, such as an example in the goal, rules out the rest.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagpt.errors import ModelUnavailableError
-from metagpt.models.interface import Candidate
+from metagpt.models.interface import Candidate, ModelRequest
 
 if TYPE_CHECKING:
+    from metagpt.models.local.job import Draw
     from metagpt.models.local.phrases import Chain, Phrases
+    from metagpt.models.local.weights import Weights
 
-__all__ = ["PHRASES_FILE", "Drafts"]
+__all__ = ["PHRASES_FILE", "Drafts", "shared_votes"]
 
 PHRASES_FILE = "phrases.json"
 """Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`."""
 NUM_DRAFTS = 24
-VOTES = (2, 1)
-"""Of the first drafts, where a sample of the model has one; set on the validation goals."""
+VOTES = 2
+"""Votes of all drafts together, where those of all samples are 1; set on the validation goals, like PLACE."""
+PLACE = 0.3
+"""Exponent of a draft's place among the drafts: the likelihood is divided by place ** PLACE."""
+DECLINED = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
 
 _NAMED = re.compile(r"\bdef\s+([A-Za-z_]\w*)|\b(?:called|named|name it|call it|function)\s+[`'\"]?([A-Za-z_]\w*_\w+)|\b([a-z]\w*_\w+)\s*\(")
 
@@ -39,19 +46,21 @@ class Drafts:
     keys: Mapping[str, str]
     """From the call to the key of its context that is parsed."""
 
-    def of(self, call: str, context: Mapping[str, Any]) -> tuple[Candidate, ...]:  # Any: JSON values
-        """The drafts of an answer, the best first; none for a call that has none.
+    def weighed(self, request: ModelRequest, draw: Draw, weights: Weights) -> tuple[Candidate, ...]:
+        """The drafts of an answer, the best first, with their votes; none for a call that has none.
 
         Raises:
             ModelUnavailableError: the folder lacks the table, or it cannot be read.
         """
-        key = self.keys.get(call)
+        key = self.keys.get(request.call)
         if key is None:
             return ()
-        goal = str(context[key])
+        goal = str(request.context[key])
         chains = self._phrases.parse(goal, NUM_DRAFTS)
-        votes = (*VOTES, *(0 for _ in chains))
-        return tuple(Candidate(text=self._spec(chain, goal), votes=vote) for chain, vote in zip(chains, votes, strict=False))
+        texts = [self._spec(chain, goal) for chain in chains]
+        answers = [weights.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (*map(_scored, texts), DECLINED)]
+        votes = shared_votes(weights.log_likelihoods(draw.prompt, answers), VOTES * draw.num_candidates)
+        return tuple(Candidate(text=text, votes=count) for text, count in zip(texts, votes, strict=True))
 
     def _spec(self, chain: Chain, goal: str) -> str:
         named = _NAMED.search(goal)
@@ -77,3 +86,24 @@ class Drafts:
 
         steps = [{**step, "wordings": tuple(step["wordings"])} for step in self._table["steps"]]
         return Phrases([Phrase(**step) for step in steps], self._table["nouns"])
+
+
+def _scored(text: str) -> str:
+    """Of a draft what the model weighs: its steps, not how the function is called."""
+    mark = '", "signature": "'
+    return text.partition(mark)[0] + mark
+
+
+def shared_votes(likelihoods: Sequence[float], votes: int) -> list[int]:
+    """Whole votes for each draft.
+
+    Args:
+        likelihoods: Log-likelihoods (nats) of the drafts in their order, and last of declining the goal, whose share nobody gets.
+        votes: How many there are to share.
+    """
+    *drafts, declined = likelihoods
+    placed = [likelihood - PLACE * math.log(place) for place, likelihood in enumerate(drafts, 1)]
+    highest = max((*placed, declined))
+    shares = [math.exp(each - highest) for each in placed]
+    total = sum(shares) + math.exp(declined - highest)
+    return [round(votes * share / total) for share in shares]

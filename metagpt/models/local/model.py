@@ -128,7 +128,8 @@ class LocalModel:
         if engine is None:
             engine = await asyncio.to_thread(self._open)
         arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        job = self._job(request, engine.adapter, asyncio.get_running_loop(), arrived)
+        drafts: list[Candidate] = []
+        job = self._job(request, engine.adapter, drafts, asyncio.get_running_loop(), arrived)
         engine.submit(job)
         shows_pieces = not self._offers_tools(request)
         try:
@@ -140,7 +141,8 @@ class LocalModel:
                     if shows_pieces:
                         yield Delta(item)
                     continue
-                reply = await self._with_drafts(request, self._reply(request, item))
+                reply = self._reply(request, item)
+                reply = replace(reply, candidates=(*reply.candidates, *drafts))
                 if not shows_pieces and reply.text:
                     yield Delta(reply.text)
                 yield reply
@@ -164,14 +166,29 @@ class LocalModel:
                 self._engine = share_engine(self._profile.reference, self._path, self._settings)
             return self._engine
 
-    def _job(self, request: ModelRequest, adapter: str, loop: asyncio.AbstractEventLoop, arrived: asyncio.Queue[Delivery]) -> Job:
+    def _job(
+        self,
+        request: ModelRequest,
+        adapter: str,
+        drafts: list[Candidate],
+        loop: asyncio.AbstractEventLoop,
+        arrived: asyncio.Queue[Delivery],
+    ) -> Job:
+        """The engine's job; what the model's phrase table drafts besides is put into `drafts` before the first token."""
+
         def deliver(item: Delivery) -> None:
             try:
                 loop.call_soon_threadsafe(arrived.put_nowait, item)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 job.is_over = True
 
-        job = Job(prepare=lambda weights: self._draw(request, weights, adapter), deliver=deliver, max_batch=self._settings.max_batch)
+        def prepare(weights: Weights) -> Draw:
+            draw = self._draw(request, weights, adapter)
+            if self._drafts is not None and draw.num_candidates > 1:
+                drafts.extend(self._drafts.weighed(request, draw, weights))
+            return draw
+
+        job = Job(prepare=prepare, deliver=deliver, max_batch=self._settings.max_batch)
         return job
 
     def _draw(self, request: ModelRequest, weights: Weights, adapter: str) -> Draw:
@@ -222,13 +239,6 @@ class LocalModel:
 
     def _offers_tools(self, request: ModelRequest) -> bool:
         return bool(request.tools) and self._profile.prompt_format == "chat"
-
-    async def _with_drafts(self, request: ModelRequest, reply: ModelReply) -> ModelReply:
-        """The reply with the drafts of the model's phrase table behind its candidates, where several were drawn."""
-        if self._drafts is None or len(reply.candidates) == 1:
-            return reply
-        drafts = await asyncio.to_thread(self._drafts.of, request.call, request.context)
-        return replace(reply, candidates=reply.candidates + drafts)
 
     def _reply(self, request: ModelRequest, answers: Answers) -> ModelReply:
         candidates: tuple[Candidate, ...] = answers.candidates

@@ -39,7 +39,7 @@ def tune_on_answers(
         trainer = Trainer(
             model=model,
             args=TrainingArguments(**options, remove_unused_columns=False),
-            train_dataset=examples,  # type: ignore[arg-type]  # a list is all the trainer needs
+            train_dataset=examples,
             data_collator=lambda batch: _padded(batch, tokenizer.pad_token_id),
             callbacks=[LossGuard("improve", folder, settings.rate("full"))],
         )

@@ -13,7 +13,7 @@ from metagpt.hub.entry import Entry
 from metagpt.hub.names import Reference
 from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.alignment.bases import Base, open_base
-from metagpt.lab.improve.settings import PRODUCTION
+from metagpt.lab.improvement.settings import PRODUCTION
 
 __all__ = ["in_service", "promote", "rollback"]
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from metagpt.actions.sandbox import Sandbox, open_sandbox
 from metagpt.errors import ContextOverflowError
 from metagpt.lab.alignment.rewards import passed_share
-from metagpt.lab.improve.tasks import Task
+from metagpt.lab.improvement.tasks import Task
 from metagpt.models.interface import Model, ModelOptions, ModelReply, ModelRequest
 from metagpt.plugins import open_model
 

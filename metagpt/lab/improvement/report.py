@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from metagpt.lab.evaluation import wilson_interval
-from metagpt.lab.improve.decision import Decision
-from metagpt.lab.improve.exam import Mark
+from metagpt.lab.improvement.decision import Decision
+from metagpt.lab.improvement.exam import Mark
 
 __all__ = ["report"]
 

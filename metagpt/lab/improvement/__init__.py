@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metagpt.lab.improve.service import rollback
-from metagpt.lab.improve.settings import Settings
+from metagpt.lab.improvement.service import rollback
+from metagpt.lab.improvement.settings import Settings as ImproveSettings
 from metagpt.lab.jobs import Recipe, run_recipe
 
-__all__ = ["Settings", "improve", "rollback"]
+__all__ = ["ImproveSettings", "improve", "rollback"]
 
 
 def improve(role: str, *, out: Path | None = None, **settings: Any) -> dict[str, Any]:
-    """Train a candidate from a journal's runs and promote it if it is better; see `Settings` for what may be set.
+    """Train a candidate from a journal's runs and promote it if it is better; see `ImproveSettings` for what may be set.
 
     Args:
         role: `engineer`.

@@ -17,10 +17,10 @@ from metagpt.lab.alignment.rows import pair_rows, prompt_rows
 from metagpt.lab.alignment.tuning import tune_by_preferences, tune_by_rewards
 from metagpt.lab.from_runs import CompactPrompts
 from metagpt.lab.from_runs.answers import trained_form
-from metagpt.lab.improve.exam import Conditions, answers_to, open_candidate
-from metagpt.lab.improve.settings import Settings
-from metagpt.lab.improve.supervised import tune_on_answers
-from metagpt.lab.improve.tasks import recorded_tasks
+from metagpt.lab.improvement.exam import Conditions, answers_to, open_candidate
+from metagpt.lab.improvement.settings import Settings
+from metagpt.lab.improvement.supervised import tune_on_answers
+from metagpt.lab.improvement.tasks import recorded_tasks
 from metagpt.lab.jobs import RunFolder
 
 __all__ = ["Lessons", "learn"]

@@ -13,7 +13,7 @@ from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.embedded.goal_sets import SETS, Goal, goals_of
 from metagpt.lab.embedded.in_service import serve_goals
 from metagpt.lab.from_runs import is_held_out
-from metagpt.lab.improve.exam import Conditions, Mark
+from metagpt.lab.improvement.exam import Conditions, Mark
 from metagpt.plugins import open_model
 from metagpt.team import Team
 

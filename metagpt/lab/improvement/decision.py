@@ -53,7 +53,7 @@ def decide(candidate: Sequence[bool], service: Sequence[bool], *, level: float) 
     """
     if not candidate or len(candidate) != len(service):
         raise LabError(
-            f"improve: found {len(candidate)} and {len(service)} marks; expected one of each model for every task. Compare both on the same."
+            f"improve: found {len(candidate)} and {len(service)} marks; expected one of each model for each task. Use the same tasks."
         )
     better = sum(a and not b for a, b in zip(candidate, service, strict=True))
     worse = sum(b and not a for a, b in zip(candidate, service, strict=True))

@@ -21,14 +21,14 @@ from metagpt.journal.trajectories import Trajectory, read_trajectories
 from metagpt.lab.alignment.bases import Base, open_base
 from metagpt.lab.alignment.weights import save_tuned
 from metagpt.lab.from_runs import HELD_OUT, TRAIN, CompactPrompts, gather, push_runs, record_models
-from metagpt.lab.improve.decision import Decision, decide
-from metagpt.lab.improve.exam import Conditions, Mark, sit
-from metagpt.lab.improve.learning import compact_card, learn
-from metagpt.lab.improve.report import report
-from metagpt.lab.improve.service import in_service, promote
-from metagpt.lab.improve.settings import Settings
-from metagpt.lab.improve.tasks import GENERATED_SETS, Task, generated_tasks, recorded_tasks
-from metagpt.lab.improve.team_exam import held_out_goals, others_model, sit_in_team
+from metagpt.lab.improvement.decision import Decision, decide
+from metagpt.lab.improvement.exam import Conditions, Mark, sit
+from metagpt.lab.improvement.learning import compact_card, learn
+from metagpt.lab.improvement.report import report
+from metagpt.lab.improvement.service import in_service, promote
+from metagpt.lab.improvement.settings import Settings
+from metagpt.lab.improvement.tasks import GENERATED_SETS, Task, generated_tasks, recorded_tasks
+from metagpt.lab.improvement.team_exam import held_out_goals, others_model, sit_in_team
 from metagpt.lab.jobs import RunFolder
 
 __all__ = ["Settings", "run"]
@@ -52,12 +52,16 @@ class _Work:
     """The sets from the runs, each with its version in the hub."""
 
     def part(self, name: str, wanted: str) -> TextData:
+        """A part of a set; an empty one where the runs gave no such set."""
+        if name not in self.sets:
+            return TextData((), name=wanted)
         found = load_splits(f"hub:{self.sets[name]}", hub=self.hub)
         return found.get(wanted) or TextData((), name=wanted)
 
     @property
     def calls(self) -> list[str]:
-        return sorted(name for name in self.sets if not name.endswith((".pairs", ".rewards")))
+        """The role's calls that the runs tell anything of."""
+        return sorted({name.removesuffix(".pairs").removesuffix(".rewards") for name in self.sets})
 
 
 def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
@@ -191,7 +195,7 @@ def _candidate(work: _Work) -> Path:
         task="text-generation",
         base_models=work.base.parents,
         datasets=tuple(work.sets.values()),
-        extra=compact_card(work.base.folder, {call: _keys(work, call, prompts) for call in work.calls}),
+        extra=compact_card(work.base.folder, {call: _keys(work, call, prompts) for call in work.calls if call in work.sets}),
         text=f"# {settings.role}\n",
     )
     saved = save_tuned(model, work.base.folder, folder, card)
@@ -202,7 +206,7 @@ def _candidate(work: _Work) -> Path:
 def _check_calls(work: _Work) -> None:
     """A base that was trained for no calls answers only those that it learns: they must be all that the role makes."""
     made = {call.call.partition("#")[0] for run in work.runs for call in run.calls if call.role == work.settings.role}
-    missing = sorted(made - set(work.calls))
+    missing = sorted(made - set(work.sets))
     if missing and not CompactPrompts(work.base.folder).card.calls:
         raise LabError(
             f"improve: found no passed answer to {', '.join(missing)}, which the role makes too; expected some for every call of it."

@@ -1,0 +1,92 @@
+"""The embedded engineer, improved from the journal of 200 runs of its own team; and a candidate spoiled on purpose, refused.
+
+    python -m benchmarks.lab_improve --folder .metagpt/improve [--runs 200] [--method full] [--explore 8] [--count 200]
+
+Cut it at will and start it again with the same folder: recorded runs, trained steps and marked tasks are kept. On two free cores
+about 3 s for each run, 10 s for each prompt that is explored, seconds for the training, 1 s for each task and model: half an hour in
+all, and as long again for the drill's comparison. The goals of the runs are generated from wordings and compositions that training
+may show, half of them with an example; the tasks of the comparison are held-out compositions and fresh ones of the known kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from metagpt.errors import MetaGPTError
+from metagpt.hub import ModelHub
+from metagpt.journal.sqlite import SqliteJournal
+from metagpt.lab.embedded.goal_sets import goals_of
+from metagpt.lab.improvement import rollback
+from metagpt.lab.jobs import Recipe, run_recipe
+from metagpt.team import Team
+
+AT_ONCE = 4
+
+
+async def record_runs(journal: SqliteJournal, count: int, seed: int) -> int:
+    """Runs of the embedded team until the journal holds `count` that have ended; returns how many succeeded now."""
+    halves = (goals_of(name, count=count // 2 + 1, seed=seed) for name in ("seen_with_example", "seen"))
+    goals = [goal.text for pair in zip(*halves, strict=True) for goal in pair][:count]
+    done = {header.goal for header in journal.runs() if header.status in ("done", "failed")}
+    left = [goal for goal in goals if goal not in done]
+    team = Team.load("software", model="embedded", journal=journal)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(goal: str) -> bool:
+        async with room:
+            try:
+                return (await team.run(goal)).success
+            except MetaGPTError as error:
+                print(f"{type(error).__name__}: {goal[:60]!r}")
+                return False
+
+    succeeded = await asyncio.gather(*(one(goal) for goal in left))
+    await team.close()
+    return sum(succeeded)
+
+
+def improve_in(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Improve, or go on with what was begun in the folder, or tell what it came to."""
+    if (folder / "results.json").is_file():
+        import json
+
+        found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+        return found
+    begun = (folder / "recipe.json").is_file()
+    recipe = Recipe(kind="" if begun else "improve", values={} if begun else values, source="benchmarks.lab_improve")
+    _, results = run_recipe(recipe, out=None if begun else folder, resume=folder if begun else None)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--folder", type=Path, default=Path(".metagpt/improve"), help="journal, hub and run folders")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--method", default="full", choices=["lora", "full", "dpo", "grpo"])
+    parser.add_argument("--explore", type=int, default=8, help="answers drawn for each prompt with tests")
+    parser.add_argument("--count", type=int, default=200, help="tasks of each generated set")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    journal = SqliteJournal(options.folder / "journal.db")
+    print(f"{asyncio.run(record_runs(journal, options.runs, options.seed))} new runs succeeded")
+    hub = ModelHub(options.folder / "hub")
+    values = {
+        "role": "engineer", "runs": str(options.folder / "journal.db"), "hub": str(hub.path), "method": options.method,
+        "explore": options.explore, "count": options.count, "seed": options.seed,
+    }  # fmt: skip
+    results = improve_in(options.folder / options.method, values)
+    print((options.folder / options.method / "report.md").read_text())
+    drill = improve_in(options.folder / f"{options.method}-drill", {**values, "explore": 0, "shuffle_labels": True})
+    print(f"spoiled candidate: promoted {drill['promoted']}. {drill['why']}")
+    if results["promoted"]:
+        print("rolled back to", rollback("engineer", hub).reference)
+        print("again in service:", hub.tag(results["reference"], "production").reference)
+    print(hub.diagram())
+
+
+if __name__ == "__main__":
+    main()
