@@ -10,13 +10,14 @@ Prints:
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from metagpt import ModelHub
 from metagpt.hub.data import Example, TextData
 from metagpt.lab import FinetunedModel, finetune
 
 BASE = "hub:all-minilm-l6-v2"
-QUICK = {"validation_share": 0, "device": "cpu", "max_length": 16, "batch_size": 8}
+QUICK: Any = {"validation_share": 0, "device": "cpu", "max_length": 16, "batch_size": 8}
 
 
 def topics(first: int, last: int) -> TextData:

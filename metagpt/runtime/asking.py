@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -35,9 +35,9 @@ class Answers(list[T]):
     drawn: int = 1
     """Votes of all candidates of the reply, those that did not fit included: one for each that was drawn."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.votes: list[int] = []
+    def __init__(self, answers: Iterable[T] = ()) -> None:
+        super().__init__(answers)
+        self.votes = [1] * len(self)
         """For how many drawn candidates each answer counts; 0 for a draft that only evidence can choose."""
 
 

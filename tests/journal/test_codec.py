@@ -18,11 +18,11 @@ from pydantic_core import to_json
 
 from metagpt import Budget, Message
 from metagpt.errors import JournalCorruptError
+from metagpt.masking import known_secrets
 from metagpt.message import Envelope
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, Price, TokenUsage, ToolCall
 from metagpt.runtime import ticks as t
 from metagpt.runtime.codec import TickCodec, UnrecordableError, types_by_tag
-from metagpt.masking import known_secrets
 
 
 class Colour(enum.Enum):
@@ -141,7 +141,10 @@ requests = st.builds(
     context=st.dictionaries(texts, st.none() | numbers | texts | st.lists(texts, max_size=2), max_size=2),
     schema=st.none() | st.dictionaries(texts, texts, max_size=2),
     options=st.builds(
-        ModelOptions, temperature=st.none() | st.floats(0, 9), stop=st.lists(texts, max_size=2).map(tuple), max_tokens=st.none() | st.integers(1, 9)
+        ModelOptions,
+        temperature=st.none() | st.floats(0, 9),
+        stop=st.lists(texts, max_size=2).map(tuple),
+        max_tokens=st.none() | st.integers(1, 9),
     ),
 )
 ticks = st.one_of(

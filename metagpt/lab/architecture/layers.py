@@ -88,7 +88,7 @@ class Attention(nn.Module):
             queries, keys = rotate(queries, *rotations), rotate(keys, *rotations)
         if past_key_values is not None:
             keys, values = past_key_values.update(keys, values, self.layer_idx)
-        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation, plain_attention)
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(self.config._attn_implementation or "eager", plain_attention)
         dropout = self.config.attention_dropout if self.training else 0.0
         mixed, weights = attend(self, queries, keys, values, attention_mask, dropout=dropout, scaling=self.scaling, **kwargs)
         output_BTD: Tensor = self.o_proj(mixed.reshape(rows, num_tokens, -1))  # narrower where heads were pruned

@@ -167,7 +167,8 @@ def _place(arguments: TrainingArguments, device: torch.device) -> TrainingArgume
     arguments._n_gpu = min(arguments.n_gpu, 1)
     if device.type == "cuda" and device.index:
         torch.cuda.set_device(device)
-        arguments.distributed_state.device = device
+        if arguments.distributed_state is not None:
+            arguments.distributed_state.device = device
         arguments.__dict__["_setup_devices"] = device
     return arguments
 

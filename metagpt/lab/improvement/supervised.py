@@ -32,7 +32,7 @@ def tune_on_answers(
     tokenizer = load_tokenizer(base)
     with quiet():
         model = load_model(base)
-        examples = _encoded(rows, tokenizer, model.config.get_text_config().max_position_embeddings)
+        examples: Any = _encoded(rows, tokenizer, model.config.get_text_config().max_position_embeddings)
         if settings.lora:
             model = with_lora(model, rank=settings.lora_rank, alpha=settings.lora_alpha, seed=settings.seed)
         options = training_options(settings, folder.checkpoint, settings.rate("full"))

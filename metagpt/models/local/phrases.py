@@ -192,11 +192,13 @@ def _score(matches: Sequence[_Match]) -> float:
 
 def _filled(match: _Match) -> str:
     """The canonical wording with its slots filled from what the span says, else with their first usual values."""
-    numbers = [_NUMBERS.get(word.lower(), word) for word in re.findall(r"-?\d+|[a-z]+", match.span, re.IGNORECASE) if _plain(word) == "#"]
-    quoted = [f'"{word[1:-1]}"' for word in _QUOTED.findall(match.span)]
+    numbers: list[str] = [
+        str(_NUMBERS.get(word.lower(), word)) for word in re.findall(r"-?\d+|[a-z]+", match.span, re.IGNORECASE) if _plain(word) == "#"
+    ]
+    quoted: list[str] = [f'"{word[1:-1]}"' for word in _QUOTED.findall(match.span)]
     step = match.phrase.step
     for slot, choices in match.phrase.slots.items():
-        pool: list[str] = numbers if choices[0].lstrip("-").isdigit() else quoted if choices[0].startswith('"') else []
+        pool = numbers if choices[0].lstrip("-").isdigit() else quoted if choices[0].startswith('"') else []
         said = next((choice for choice in choices if re.search(rf"\b{re.escape(choice)}\b", match.span)), choices[0])
         step = step.replace("{" + slot + "}", pool.pop(0) if pool else said)
     return step
