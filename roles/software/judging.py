@@ -176,7 +176,7 @@ def _evidence(requirements: Requirements, checks: Checks, choice: Choice, trial:
     parts = [_counted(right[:given], "example", "of the goal"), _counted(right[given:], "case", "of the requirements")]
     if requirements.is_sampled and trial.outcomes:
         agreeing = round(choice.agreement * requirements.drawn)
-        parts.append(f"{agreeing} of {requirements.drawn} candidates agree on {len(trial.outcomes)} inputs")
+        parts.append(f"{agreeing} of {requirements.drawn} votes agree on {len(trial.outcomes)} inputs")
     elif checks.source:
         parts.append("tests written from the requirements")
     return "; ".join(filter(None, parts)) or "nothing that could be tested"

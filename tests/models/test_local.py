@@ -716,7 +716,11 @@ def test_the_embedded_model_answers_a_call_it_was_trained_for() -> None:
     [call] = [name for name in model.profile.calls if name == "product_manager.specify"]
     request = ModelRequest(call=call, chat=(), context={"goal": "Sum the numbers of a list."}, options=ModelOptions(seed=1, max_tokens=200))
     [reply] = use(model, request)
-    assert len(reply.candidates) == model.profile.defaults.n
+    drawn = [candidate for candidate in reply.candidates if candidate.logprob is not None]
+    assert len(drawn) == model.profile.defaults.n
+    drafts = reply.candidates[len(drawn) :]
+    assert any("add up the numbers" in draft.text and draft.votes > 0 for draft in drafts)
+    assert sum(draft.votes for draft in drafts) <= 2 * len(drawn) + len(drafts)
     assert any(candidate.finish == "stop" for candidate in reply.candidates)
 
 

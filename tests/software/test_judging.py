@@ -88,14 +88,14 @@ def test_the_thresholds_are_constants_to_be_tuned(monkeypatch: pytest.MonkeyPatc
 
 
 def test_floats_that_differ_in_the_last_digit_agree() -> None:
-    assert judged(requirements([5, 5], drawn=10), [[0.1 + 0.2], [0.3]]).evidence.startswith("10 of 10 candidates agree")
+    assert judged(requirements([5, 5], drawn=10), [[0.1 + 0.2], [0.3]]).evidence.startswith("10 of 10 votes agree")
 
 
 def test_the_same_kind_of_error_is_the_same_behaviour() -> None:
     verdict = judged(requirements([5, 5], drawn=10), [[ValueError("a"), 1], [ValueError("b"), 1]])
-    assert verdict.evidence.startswith("10 of 10 candidates agree")
+    assert verdict.evidence.startswith("10 of 10 votes agree")
     verdict = judged(requirements([5, 5], drawn=10), [[ValueError("a"), 1], [TypeError("a"), 1]])
-    assert verdict.evidence.startswith("5 of 10 candidates agree")
+    assert verdict.evidence.startswith("5 of 10 votes agree")
 
 
 def test_a_program_that_mostly_fails_has_no_weight() -> None:
@@ -103,9 +103,9 @@ def test_a_program_that_mostly_fails_has_no_weight() -> None:
     many = len(trial_inputs(wanted, Checks(inputs=[1, 2, 3, 4, 5])))
     verdict = judged(wanted, [[ValueError("no")] * many, [1, 2, 3]])
     assert verdict.program.reading == 1
-    assert verdict.evidence.startswith("3 of 12 candidates agree")
+    assert verdict.evidence.startswith("3 of 12 votes agree")
     verdict = judged(requirements([12], drawn=12), [[ValueError("no")] * many])
-    assert verdict.evidence.startswith("0 of 12 candidates agree")
+    assert verdict.evidence.startswith("0 of 12 votes agree")
     assert not verdict.is_strong
 
 

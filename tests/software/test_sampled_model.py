@@ -65,10 +65,10 @@ async def test_agreement_chooses_and_is_the_evidence(tmp_path: Path) -> None:
     assert run.success, delivered(run)
     found = delivered(run)
     assert "'aeiou' for c in text.lower()" in found.program.files["vowels.py"]
-    assert found.evidence == "11 of 16 candidates agree on 15 inputs"
+    assert found.evidence == "11 of 16 votes agree on 15 inputs"
     assert found.tests == 1
     tests = (tmp_path / "tests/test_vowels.py").read_text()
-    assert "Nobody stated these results, the program gave them: 11 of 16 candidates agree on 15 inputs." in tests
+    assert "Nobody stated these results, the program gave them: 11 of 16 votes agree on 15 inputs." in tests
     assert "assert vowels('queue') == 4" in tests
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
@@ -87,7 +87,7 @@ async def test_an_example_of_the_goal_chooses_against_the_majority(tmp_path: Pat
     run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
     assert run.success, delivered(run)
     assert "lower()" in delivered(run).program.files["vowels.py"]
-    assert delivered(run).evidence == "1 example of the goal; 5 of 16 candidates agree on 16 inputs"
+    assert delivered(run).evidence == "1 example of the goal; 5 of 16 votes agree on 16 inputs"
     assert "assert vowels('Apple') == 2" in (tmp_path / "tests/test_vowels.py").read_text()
 
 
@@ -107,7 +107,7 @@ async def test_weak_agreement_is_delivered_as_not_verified(tmp_path: Path) -> No
     found = delivered(run)
     assert not found.passed
     assert found.failures == []
-    assert found.evidence == "7 of 16 candidates agree on 15 inputs"
+    assert found.evidence == "7 of 16 votes agree on 15 inputs"
     assert "**Not verified:**" in (tmp_path / "README.md").read_text()
     assert json.loads((tmp_path / "run.json").read_text())["verdict"]["passed"] is False
 
@@ -117,7 +117,7 @@ async def test_two_ways_that_fit_the_example_equally_often_are_not_verified(tmp_
     model = model_of((8, reading("count the vowels", example)), (8, reading("count the small vowels", example)))
     run = await run_team(model, tmp_path, "count vowels in a text, for 'apple' that is 2")
     assert not run.success
-    assert delivered(run).evidence == "1 example of the goal; 8 of 16 candidates agree on 16 inputs"
+    assert delivered(run).evidence == "1 example of the goal; 8 of 16 votes agree on 16 inputs"
 
 
 @pytest.mark.parametrize("summary", ["fail", "say nothing"])
@@ -142,7 +142,7 @@ async def test_readings_without_a_usable_signature_are_no_candidates_but_count(t
     unusable = reading("count the vowels").model_copy(update={"signature": "vowels of a text"})
     run = await run_team(model_of((7, unusable), (9, reading("count the vowels"))), tmp_path)
     assert not run.success
-    assert delivered(run).evidence == "9 of 16 candidates agree on 15 inputs"
+    assert delivered(run).evidence == "9 of 16 votes agree on 15 inputs"
 
     run = await run_team(model_of((16, unusable)), tmp_path / "none")
     assert isinstance(run.output, Declined)
