@@ -30,7 +30,9 @@ def test_entries_are_kept_as_they_are_and_encoded_when_somebody_looks() -> None:
     tick = CancelRequested(2.0)
     log.append([tick], time=2.0)
     assert log.read()[0] is tick
-    assert [(record.sequence, record.kind, record.body) for record in journal.records("r")] == [(0, "CancelRequested", b'{"time":2.0,"leaves":false}')]
+    assert [(record.sequence, record.kind, record.body) for record in journal.records("r")] == [
+        (0, "CancelRequested", b'{"time":2.0,"leaves":false}')
+    ]
 
 
 def test_reading_a_log_gives_a_list_of_ones_own() -> None:
