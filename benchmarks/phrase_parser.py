@@ -18,8 +18,8 @@ from metagpt.behaviour import same_value
 from metagpt.lab.embedded.catalogue import Step, load_primitives
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.goal_sets import Goal, goals_of
-from metagpt.lab.embedded.intervals import interval
 from metagpt.lab.embedded.phrase_table import phrase_table
+from metagpt.lab.evaluation.intervals import wilson_interval
 from metagpt.models.local import phrases
 from metagpt.roles.software.signatures import read_signature
 from metagpt.roles.software.stated_examples import stated_examples
@@ -77,8 +77,8 @@ class Score:
 
     def line(self, name: str) -> str:
         """As a line of a table."""
-        low, high = interval(self.first / self.goals, self.goals)
-        share = f"{self.first / self.goals:.0%} ({low:.0%} to {high:.0%})"
+        within = wilson_interval(self.first, self.goals)
+        share = f"{self.first / self.goals:.0%} ({within.low:.0%} to {within.high:.0%})"
         others = f"{self.chosen / self.goals:.0%} | {self.any / self.goals:.0%} | {self.seconds / self.goals:.2f}"
         return f"| {name.replace('_', ' ')} | {self.goals} | {share} | {others} |"
 

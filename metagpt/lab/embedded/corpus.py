@@ -18,10 +18,10 @@ from metagpt.lab.embedded.properties import holding_properties
 from metagpt.lab.embedded.roughen import add_talk, roughen
 from metagpt.lab.embedded.sentences import Side, Speaker, UnsayableError
 from metagpt.models.compact import compact_prompt
+from metagpt.models.local.drafts import DECLINED
 
-__all__ = ["OUT_OF_SCOPE", "Asked", "Example", "as_json", "ask", "examples", "specify_prompt", "training_chain"]
+__all__ = ["Asked", "Example", "as_json", "ask", "examples", "specify_prompt", "training_chain"]
 
-OUT_OF_SCOPE = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
 LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
 """How many steps programs have: 45 % one, 40 % two, 15 % three."""
 
@@ -68,7 +68,7 @@ def examples(rng: random.Random) -> Iterator[Example]:
     while True:
         kind = rng.random()
         if kind < 0.05:
-            yield Example("product_manager.specify", specify_prompt(outside_goal(rng)), OUT_OF_SCOPE)
+            yield Example("product_manager.specify", specify_prompt(outside_goal(rng)), DECLINED)
         elif kind < 0.71:
             yield _specify(rng)
         elif kind < 0.925:

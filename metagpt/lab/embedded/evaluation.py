@@ -13,8 +13,8 @@ from pathlib import Path
 from metagpt.actions.sandbox import Sandbox, open_sandbox
 from metagpt.behaviour import observe
 from metagpt.lab.embedded.goal_sets import SETS, Goal, goals_of
-from metagpt.lab.embedded.intervals import interval
 from metagpt.lab.embedded.speak import SmallModel, Spec
+from metagpt.lab.evaluation.intervals import wilson_interval
 
 __all__ = ["EvaluationConfig", "Trial", "evaluate", "run_trials", "score"]
 
@@ -137,8 +137,8 @@ def markdown(scores: Mapping[str, Mapping[str, float]], candidates: int) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, found in scores.items():
-        low, high = interval(found["first_right"], int(found["goals"]))
-        cells = [name.replace("_", " "), f"{found['goals']:.0f}", f"{found['first_right']:.0%} ({low:.0%} to {high:.0%})"]
+        within = wilson_interval(round(found["first_right"] * found["goals"]), int(found["goals"]))
+        cells = [name.replace("_", " "), f"{found['goals']:.0f}", f"{found['first_right']:.0%} ({within.low:.0%} to {within.high:.0%})"]
         cells += [f"{found[key]:.0%}" for key in ("any_right", "declined")] + [f"{found['seconds']:.1f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

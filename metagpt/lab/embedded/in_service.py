@@ -18,7 +18,7 @@ from metagpt.actions.sandbox import Sandbox, open_sandbox
 from metagpt.behaviour import observe
 from metagpt.errors import MetaGPTError
 from metagpt.lab.embedded.goal_sets import Goal, goals_of
-from metagpt.lab.embedded.intervals import interval
+from metagpt.lab.evaluation.intervals import wilson_interval
 from metagpt.team import Team
 
 __all__ = ["Served", "serve_goals", "serve_sets"]
@@ -132,8 +132,8 @@ def markdown(scores: dict[str, dict[str, float]]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, found in scores.items():
-        low, high = interval(found["right_passed"], int(found["goals"]))
-        cells = [name.replace("_", " "), f"{found['goals']:.0f}", f"{found['right_passed']:.0%} ({low:.0%} to {high:.0%})"]
+        within = wilson_interval(round(found["right_passed"] * found["goals"]), int(found["goals"]))
+        cells = [name.replace("_", " "), f"{found['goals']:.0f}", f"{found['right_passed']:.0%} ({within.low:.0%} to {within.high:.0%})"]
         cells += [f"{found[key]:.0%}" for key in ("right_delivered", "wrong_passed", "not_passed")]
         cells += [f"{found[key]:.1f}" for key in ("seconds_median", "seconds_95")]
         lines.append("| " + " | ".join(cells) + " |")

@@ -9,8 +9,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from metagpt.lab.embedded.corpus import OUT_OF_SCOPE, examples
+from metagpt.lab.embedded.corpus import examples
 from metagpt.models.compact import ANSWER, CALL, CONTEXT, END
+from metagpt.models.local.drafts import DECLINED
 
 __all__ = ["PIECES", "SPECIALS", "train_tokenizer"]
 
@@ -26,7 +27,7 @@ PIECES = (
     '", "signature": "',
     '", "examples": []}',
     '", "examples": [[',
-    OUT_OF_SCOPE,
+    DECLINED,
     '{"signature": "',
     '", "summary": "',
     '", "code": "',

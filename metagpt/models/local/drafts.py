@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metagpt.models.local.phrases import Chain, Phrases
     from metagpt.models.local.weights import Weights
 
-__all__ = ["PHRASES_FILE", "Drafts", "shared_votes"]
+__all__ = ["DECLINED", "PHRASES_FILE", "Drafts", "shared_votes"]
 
 PHRASES_FILE = "phrases.json"
 """Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`."""
@@ -34,6 +34,7 @@ VOTES = 2
 PLACE = 0.3
 """Exponent of a draft's place among the drafts: the likelihood is divided by place ** PLACE."""
 DECLINED = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
+"""How the model says that a goal is out of its scope."""
 
 _NAMED = re.compile(r"\bdef\s+([A-Za-z_]\w*)|\b(?:called|named|name it|call it|function)\s+[`'\"]?([A-Za-z_]\w*_\w+)|\b([a-z]\w*_\w+)\s*\(")
 
