@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_the_live_picture_says_who_works_on_what_for_how_long() -> None:
     assert "6.0 s, 0 tokens, $0" in picture
 
 
+def _next_piece(terminal: int, keys: bytes) -> bytes:
+    """More of what is shown; in a long silence the keys are typed again, as readline takes no signal between its prompt and its wait."""
+    while not select.select([terminal], [], [], 5)[0]:
+        os.write(terminal, keys)
+    return os.read(terminal, 4096)
+
+
 def at_terminal(folder: Path, keys: bytes) -> tuple[str, int]:
     """What a run in a terminal of its own shows when the keys are typed at the first question, and its exit status."""
     import pty
@@ -114,7 +122,7 @@ def at_terminal(folder: Path, keys: bytes) -> tuple[str, int]:
         seen += os.read(terminal, 4096).decode(errors="replace")
     os.write(terminal, keys)
     try:
-        while piece := os.read(terminal, 4096):
+        while piece := _next_piece(terminal, keys):
             seen += piece.decode(errors="replace")
     except OSError:  # the other end closed
         pass

@@ -70,10 +70,12 @@ async def test_the_alias_names_the_version_that_answers_and_moves_with_a_rollbac
             hub.rollback("judge", "production")
 
 
-def test_any_role_takes_it(hub: ModelHub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_any_role_takes_it(hub: ModelHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METAGPT_HUB", str(hub.path))
     torch.set_num_threads(1)
-    run = Team([Judge()], final=Verdict, model="hub:judge@production").run_sync("tea is hot")
+    team = Team([Judge()], final=Verdict, model="hub:judge@production")
+    run = await team.run("tea is hot")
+    await team.close()
     assert isinstance(run.output, Verdict)
     assert list(run.usage.by_model) == ["hub:judge@2"]
 

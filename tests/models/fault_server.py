@@ -226,7 +226,7 @@ class FaultServer:
                 return step.missing_bytes == 0
             case CutStream() | Stall() | MidStreamError():
                 await self._break(step, request, reader, wire)
-                return False
+                return isinstance(step, MidStreamError) or (isinstance(step, CutStream) and step.how == "end")
             case _:
                 completion = Completion(request=request, answer=answer_to(request, step))
                 await self._send(completion, wire)
