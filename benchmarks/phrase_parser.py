@@ -8,17 +8,17 @@ In service it drafts answers beside the ones that the model samples; see `metagp
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from metagpt.behaviour import same_value
-from metagpt.lab.embedded.catalogue import Step, load_primitives
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.goal_sets import Goal, goals_of
+from metagpt.lab.embedded.loading import load_source
 from metagpt.lab.embedded.phrase_table import phrase_table
+from metagpt.lab.embedded.written import find_chain
 from metagpt.lab.evaluation.intervals import wilson_interval
 from metagpt.models.local import phrases
 from metagpt.roles.software.signatures import read_signature
@@ -37,23 +37,14 @@ def open_parser() -> phrases.Phrases:
 
 def chain_of(parsed: phrases.Chain) -> Chain:
     """The parser's chain as one that can be run."""
-    known = {primitive.step: primitive for primitive in load_primitives()}
-    return Chain(
-        tuple(Step(known[phrase.step], _values(phrase.step, text)) for phrase, text in zip(parsed.phrases, parsed.steps, strict=True))
-    )
-
-
-def _values(template: str, text: str) -> tuple[tuple[str, str], ...]:
-    """The slots' values, read off a filled step."""
-    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(template))
-    found = re.fullmatch(pattern, text)
-    return tuple(found.groupdict().items()) if found else ()
+    return find_chain(parsed.steps, parsed.phrases[0].takes)
 
 
 def is_right(chain: Chain, tests: Sequence[tuple[Any, Any]]) -> bool:  # Any: the values of the goal's tests
     """Whether the chain gives the expected result on every test."""
     try:
-        return bool(tests) and all(same_value(chain.run(argument), expected) for argument, expected in tests)
+        program = load_source("chain", chain.code("solve")).solve  # the project's own primitives, nothing that a model wrote
+        return bool(tests) and all(same_value(program(argument), expected) for argument, expected in tests)
     except Exception:
         return False  # a step raises whatever it likes on an argument unfit for it
 

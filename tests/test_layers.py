@@ -20,6 +20,11 @@ LATE = ("openai", "networkx", "jinja2", "typer", "rich", "httpx", "httpx2", "req
 FREE_TO_BE_HEAVY = ("metagpt.lab", "metagpt.cli", "metagpt.serve", "metagpt.hub", "metagpt.models.local.", "metagpt.memory.vector")
 
 
+OF_THE_LAB = ("ContrastiveTrainer", "ModelHub", "TaskDescription", "evaluate_model", "generate_response", "load_data", "VectorMemory")
+EVERY_AGENT_NAME = f"import metagpt\nfor name in metagpt.__all__:\n    name in {OF_THE_LAB!r} or getattr(metagpt, name)"
+"""Names are loaded at their first use: this uses all those of the agent side."""
+
+
 def loaded_after(statement: str, names: tuple[str, ...]) -> list[str]:
     """Which of the modules a fresh interpreter has loaded after the statement."""
     program = f"import sys, json\n{statement}\nprint(json.dumps([name for name in {names!r} if name in sys.modules]))"
@@ -36,7 +41,7 @@ def agent_modules() -> list[str]:
 
 
 def test_importing_metagpt_loads_no_library_that_only_some_programs_need() -> None:
-    assert loaded_after("import metagpt", HEAVY + LATE) == []
+    assert loaded_after(EVERY_AGENT_NAME, HEAVY + LATE) == []
 
 
 def test_no_module_of_the_agent_side_loads_tensors_or_an_http_client() -> None:
@@ -47,11 +52,22 @@ def test_no_module_of_the_agent_side_loads_tensors_or_an_http_client() -> None:
 
 
 def test_naming_the_lab_or_the_hub_does_not_happen_by_importing_metagpt() -> None:
-    assert loaded_after("import metagpt", ("metagpt.lab", "metagpt.hub", "metagpt.cli", "metagpt.serve", "metagpt.roles")) == []
+    assert loaded_after(EVERY_AGENT_NAME, ("metagpt.lab", "metagpt.hub", "metagpt.cli", "metagpt.serve", "metagpt.roles")) == []
+
+
+def test_importing_metagpt_loads_nothing_but_its_errors() -> None:
+    loaded = loaded_after("import metagpt", ("metagpt.errors", "metagpt.message", "metagpt.team", "pydantic", "asyncio", "sqlite3"))
+    assert loaded == ["metagpt.errors"]
+
+
+def test_using_a_name_of_metagpt_loads_it_and_an_unknown_one_is_refused() -> None:
+    assert loaded_after("from metagpt import Message", ("metagpt.message", "metagpt.team")) == ["metagpt.message"]
+    with pytest.raises(AttributeError, match="no attribute 'Massage'"):
+        metagpt.Massage  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_importing_metagpt_writes_nothing_and_prints_nothing(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", "import metagpt"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", EVERY_AGENT_NAME], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
     assert (done.stdout, done.stderr) == ("", "")
     assert list(tmp_path.iterdir()) == []
 

@@ -92,7 +92,7 @@ def test_importing_loads_nothing_heavy_writes_nothing_and_says_nothing(module: s
 
 def test_importing_starts_no_thread_and_sets_up_no_log(tmp_path: Path) -> None:
     code = (
-        "import logging, threading, warnings; filters = list(warnings.filters); import metagpt\n"
+        "import logging, threading, warnings; filters = list(warnings.filters); from metagpt import Message, Role, SqliteJournal, Team, on\n"
         "assert threading.active_count() == 1; assert logging.getLogger().handlers == []\n"
         "assert not any(name.startswith('metagpt') and logging.getLogger(name).handlers for name in logging.root.manager.loggerDict)\n"
         "assert list(warnings.filters) == filters"

@@ -25,8 +25,17 @@ _SCALARS: dict[str, Sequence[Any]] = {
         "  two  spaces ",
         "name: Bob\nage: 42",
         "2024-02-29",
+        "name,city\nAnn,Oslo\nBob,Rome\nEve,Oslo",
     ),
 }
+_RECORDS: Sequence[dict[str, str]] = (
+    {"id": "7", "name": "Ann", "age": "31", "city": "Oslo", "country": "Norway", "email": "ann@example.org", "team": "red"},
+    {"id": "12", "name": "Bob", "age": "4", "city": "Rome", "country": "Italy", "email": "bob@example.org", "team": "blue"},
+    {"title": "Dune", "price": "9.50", "colour": "red", "name": "Eve", "city": "Oslo"},
+    {"name": "cleo", "age": "31", "title": "Emma", "price": "12.00", "colour": ""},
+    {},
+)
+"""Records as people keep them, not all with the same fields."""
 _LENGTHS = (0, 1, 2, 3, 5, 8)
 
 
@@ -43,7 +52,7 @@ def _samples(node: ast.expr) -> list[Any]:
         case ast.Name(id=name):
             return list(_SCALARS.get(name, ()))
         case ast.Subscript(value=ast.Name(id="list"), slice=item):
-            return _lists(_samples(item))
+            return _lists(list(_RECORDS) if ast.unparse(item) == "dict[str, str]" else _samples(item))
         case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[ast.Name(id="str"), item])):
             names = ("ann", "bob", "carol", "dave", "eve", "frank", "grace", "heidi")
             return [dict(zip(names, values, strict=False)) for values in _lists(_samples(item))]

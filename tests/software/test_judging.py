@@ -148,7 +148,13 @@ def test_inputs_are_tried_once_and_are_bounded() -> None:
     assert len(inputs) == 1 + judging.MOST_INPUTS
 
 
-@pytest.mark.parametrize("annotation", ["int", "float", "bool", "str", "list[int]", "list[str]", "list[list[int]]", "dict[str, int]"])
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        *("int", "float", "bool", "str", "list[int]", "list[str]", "list[list[int]]"),
+        *("dict[str, int]", "dict[str, list[int]]", "dict[str, list[str]]", "list[dict[str, str]]"),
+    ],
+)
 def test_there_are_varied_inputs_of_each_type(annotation: str) -> None:
     inputs = sample_inputs(annotation)
     assert len({repr(value) for value in inputs}) == len(inputs)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import load_primitives
+from metagpt.lab.embedded.corpus import WRITTEN
+from metagpt.lab.embedded.written import written_outside, written_requests
 
 __all__ = ["card"]
 
@@ -49,12 +51,14 @@ far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model
 
 ## Data
 
-Made by a grammar, without end and without any text from elsewhere: chains of primitives, checked by running them so that every
+Two kinds, both the project's own. Made by a grammar, without end: chains of primitives, checked by running them so that every
 step matters; wordings put into sentence frames, turned round, mixed, with examples whose values come from running reference code,
-names asked for, small talk, slips of the keyboard. About 69 % of the tokens are goal -> spec (goals out of scope among them), 22
-% spec -> code, 6 % repair, 3 % tests. A tenth each of the wordings, the frames and the compositions is never trained on, is not
-in the parser's table either, and is scored apart. The goals written by hand were fixed before training; the validation goals
-served to set thresholds and showed which primitives were missing, the test goals served for nothing.
+names asked for, small talk, slips of the keyboard. And written by hand for training, each with the steps it means, as different
+people would type them: {written} goals, and {outside} to be declined (`goals/training.jsonl`); {share:.0%} of the goals drawn are of this
+kind, with other values and other examples at every draw. About 69 % of the tokens are goal -> spec (goals out of scope among
+them), 22 % spec -> code, 6 % repair, 3 % tests. A tenth each of the grammar's wordings and frames and of the compositions is never
+trained on, is not in the parser's table either, and is scored apart. The validation goals served to set thresholds and showed
+which primitives were missing; the test goals, written without a look at any training goal, served for nothing.
 
 ## Recipe
 
@@ -75,7 +79,7 @@ by the examples of the goal or by agreement; below that it says "not verified". 
 ## Limits
 
 The commonest error is a step left out ("keep the even numbers and return their sum" becomes the even numbers). Wordings far from
-those of the grammar, more than three steps, functions of several arguments, values spread over several sentences, and anything
+those of the training, more than three steps, functions of several arguments, values spread over several sentences, and anything
 that needs knowledge of the world. The bounds on agreement were set on the validation goals so that few wrong programs are called
 passed, at the price of right ones not verified. A confident wrong program happens: see the column "wrong, passed". English only.
 """
@@ -94,6 +98,9 @@ def card(facts: Mapping[str, Any], scores: str | None, *, history: str = "") -> 
         steps=facts["steps"],
         tokens=facts["tokens"] / 1e6,
         validation=facts["validation"],
+        written=len(written_requests()),
+        outside=len(written_outside()),
+        share=WRITTEN,
         scores=scores or "Not scored yet.",
         history=history,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from metagpt.lab.embedded.loading import load_source
 from metagpt.lab.embedded.primitive import Primitive
 
-__all__ = ["MODULES", "Step", "accepts", "load_primitives", "random_step"]
+__all__ = ["MODULES", "Step", "accepts", "load_primitives", "random_step", "slot_value"]
 
 MODULES = (
     "numbers",
@@ -33,6 +33,12 @@ MODULES = (
     "classic_texts",
     "classic_numbers",
     "classic_words",
+    "everyday_tables",
+    "everyday_texts",
+    "everyday_numbers",
+    "everyday_scalars",
+    "everyday_words",
+    "everyday_measures",
 )
 
 MAX_NUMBER = 2000
@@ -135,7 +141,7 @@ def _compiled(step: Step) -> Callable[[Any], Any]:
 def random_step(primitive: Primitive, rng: random.Random) -> Step:
     """The primitive with a random value in each slot: one of its choices, or another of their kind."""
     slots: Mapping[str, tuple[str, ...]] = primitive.slots
-    return Step(primitive, tuple((slot, _slot_value(values, rng)) for slot, values in slots.items()))
+    return Step(primitive, tuple((slot, slot_value(values, rng)) for slot, values in slots.items()))
 
 
 _TEXTS = (
@@ -163,7 +169,7 @@ _TEXTS = (
 )
 
 
-def _slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
+def slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
     """Half of the time a choice; else a number within their range, or another short quoted text."""
     if rng.random() < 0.5:
         return rng.choice(choices)

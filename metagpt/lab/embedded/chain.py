@@ -25,6 +25,9 @@ ARGUMENTS = {
     "list[list[int]]": "rows",
     "dict[str, int]": "counts",
     "dict[str, str]": "mapping",
+    "dict[str, list[int]]": "scores",
+    "dict[str, list[str]]": "groups",
+    "list[dict[str, str]]": "records",
 }
 """The argument's name in a signature where the goal asks for no other."""
 SCALARS = ("int", "float")

@@ -15,15 +15,20 @@ from metagpt.lab.embedded.mutations import broken_program
 from metagpt.lab.embedded.notation import example_text
 from metagpt.lab.embedded.outside import outside_goal
 from metagpt.lab.embedded.properties import holding_properties
-from metagpt.lab.embedded.roughen import add_talk, roughen
+from metagpt.lab.embedded.roughen import add_talk, reword, roughen
 from metagpt.lab.embedded.sentences import Side, Speaker, UnsayableError
+from metagpt.lab.embedded.written import redrawn, written_outside, written_requests
 from metagpt.models.compact import compact_prompt
 from metagpt.models.local.drafts import DECLINED
 
-__all__ = ["Asked", "Example", "as_json", "ask", "examples", "specify_prompt", "training_chain"]
+__all__ = ["WRITTEN", "Asked", "Example", "as_json", "ask", "ask_as_written", "examples", "specify_prompt", "training_chain"]
 
 LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
 """How many steps programs have: 45 % one, 40 % two, 15 % three."""
+
+
+WRITTEN = 0.3
+"""Of the goals to be specified, how many were written by hand; the others are put together."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def examples(rng: random.Random) -> Iterator[Example]:
     while True:
         kind = rng.random()
         if kind < 0.05:
-            yield Example("product_manager.specify", specify_prompt(outside_goal(rng)), DECLINED)
+            yield Example("product_manager.specify", specify_prompt(_outside(rng)), DECLINED)
         elif kind < 0.71:
             yield _specify(rng)
         elif kind < 0.925:
@@ -77,6 +82,10 @@ def examples(rng: random.Random) -> Iterator[Example]:
             yield from _repair(rng)
         else:
             yield from _tests(rng)
+
+
+def _outside(rng: random.Random) -> str:
+    return reword(rng.choice(written_outside()), rng) if rng.random() < WRITTEN else outside_goal(rng)
 
 
 def specify_prompt(goal: str) -> str:
@@ -94,24 +103,36 @@ def training_chain(rng: random.Random, length: int) -> Chain:
 def ask(chain: Chain, rng: random.Random, *, side: Side = "training", with_examples: bool | None = None) -> Asked:
     """A goal for the chain; `with_examples` None leaves that to chance."""
     request = Speaker(rng, side).request(chain)
+    keep = tuple(word for literal in request.literals for word in literal.split(" ") if word)
+    names = tuple(word for word in (request.name, request.argument) if word)
+    goal = roughen(add_talk(request.goal, chain.gives, rng), rng, (*keep, *names))
+    return _asked(goal, chain, request.name, request.argument, rng, with_examples)
+
+
+def ask_as_written(rng: random.Random) -> Asked:
+    """A goal that somebody wrote by hand for training, with other values and in another's hand."""
+    request = redrawn(rng.choice(written_requests()), rng)
+    goal = reword(request.goal, rng, tuple(word for literal in request.literals for word in literal.split(" ") if word))
+    if rng.random() < 0.3:
+        goal = add_talk(goal, request.chain.gives, rng)
+    return _asked(goal, request.chain, request.name, request.argument, rng, None)
+
+
+def _asked(goal: str, chain: Chain, name: str, argument: str, rng: random.Random, with_examples: bool | None) -> Asked:
     if with_examples is None:
         with_examples = rng.random() < 0.25
     pairs = _pairs(chain, rng) if with_examples else ()
-    literals = [word for literal in request.literals for word in literal.split(" ")]
-    keep = tuple(word for word in (request.name, request.argument, *literals) if word)
-    goal = roughen(add_talk(request.goal, chain.gives, rng), rng, keep)
     if pairs:
-        text = example_text(pairs, request.name, rng)
+        text = example_text(pairs, name, rng)
         stem = goal.rstrip(".") if text.startswith(" (") or rng.random() < 0.3 else goal
         goal = stem + ("" if stem[-1] in ".?!:" or text.startswith((" (", "\n")) else rng.choice((".", ",", ".", ""))) + text
-    return Asked(goal, chain, request.name, request.argument, pairs)
+    return Asked(goal, chain, name, argument, pairs)
 
 
 def _specify(rng: random.Random) -> Example:
     while True:
-        chain = training_chain(rng, rng.choice(LENGTHS))
         try:
-            asked = ask(chain, rng)
+            asked = ask_as_written(rng) if rng.random() < WRITTEN else ask(training_chain(rng, rng.choice(LENGTHS)), rng)
         except UnsayableError:
             continue
         if len(asked.goal) < 420:

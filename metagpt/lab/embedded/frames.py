@@ -341,6 +341,21 @@ INPUTS: dict[str, tuple[str, ...]] = {
         "a lookup table of strings", "a mapping from strings to strings", "a dict of strings", "my settings dictionary", "a phrase book",
         "a dictionary from country to capital", "a dict of names and phone numbers", "a dictionary of nicknames", "a dictionary from word to translation", "a dict of user name to email",
     ),
+    "dict[str, list[int]]": (
+        "a dictionary of lists of numbers", "a dict of int lists", "a dictionary whose values are lists of integers", "a dict mapping names to lists of numbers", "a dictionary from names to lists of scores",
+        "a dictionary with each student's marks", "a dict of students and their grades", "the scores of each player in a dict", "a dict from player to a list of points", "a grade book (name to list of marks)",
+        "each person's scores as a dictionary of lists", "a dict with a list of numbers for every key", "a dictionary from shop to its daily sales", "a dict of runners and their lap times in seconds", "a mapping from names to lists of ints",
+        "my grade book dictionary", "a dictionary of teams, each with a list of goals scored",
+    ),
+    "dict[str, list[str]]": (
+        "a dictionary of lists of words", "a dict of string lists", "a dictionary whose values are lists of strings", "a dict mapping names to lists of names", "a dictionary from class to its pupils",
+        "a dict from category to a list of products", "a dictionary of groups", "words in groups, as a dict of lists", "a dict of teams with their members", "a dictionary from person to a list of hobbies",
+        "a dict with a list of names for every key", "a dictionary of shopping lists", "a mapping from topics to lists of words", "an index of words as a dict of lists",
+    ),
+    "list[dict[str, str]]": (
+        "a list of dictionaries", "a list of dicts", "a list of records", "some records", "a list of rows, each a dict", "rows of a CSV file as dictionaries", "a list of dictionaries of strings", "my contacts as a list of dicts",
+        "a table of people as a list of dictionaries", "a list of customers, each a dict of strings", "the parsed rows of a CSV file", "a list of entries with string fields", "records with text fields", "an array of objects",
+    ),
 }
 """What people call an argument of each type."""
 
@@ -354,6 +369,9 @@ DEFINITE: dict[str, tuple[str, ...]] = {
     "list[list[int]]": ("it", "the matrix", "the rows", "the table", "the grid"),
     "dict[str, int]": ("it", "the dictionary", "the dict"),
     "dict[str, str]": ("it", "the dictionary", "the dict"),
+    "dict[str, list[int]]": ("it", "the dictionary", "the dict"),
+    "dict[str, list[str]]": ("it", "the dictionary", "the dict"),
+    "list[dict[str, str]]": ("them", "the records", "the list", "the rows"),
 }
 """A second mention of the argument."""
 
@@ -415,6 +433,9 @@ RESULT_NOTES: dict[str, tuple[str, ...]] = {
     "dict[str, str]": (" as a dictionary", ". return a dict.", ". a dictionary would be perfect.", " in a dict"),
     "list[tuple[str, int]]": (" as a list of pairs", ". return a list of tuples.", " as pairs"),
     "dict[str, list[str]]": (" as a dictionary of lists", ". return a dict of lists.", ". the values are lists.", " in a dict"),
+    "dict[str, list[int]]": (" as a dictionary of lists", ". return a dict of lists.", ". each value is a list of ints.", " in a dict"),
+    "dict[str, float]": (" as a dictionary", ". return a dict.", ". a dict of floats is fine.", " in a dict"),
+    "list[dict[str, str]]": (" as a list of dictionaries", ". return a list of dicts.", ", as a list of dicts", ". one dictionary for each please."),
     "list[bool]": (" as a list of booleans", ". return a list of bools."),
 }
 """Talk about the type of the result."""
@@ -429,6 +450,9 @@ ARGUMENT_NAMES: dict[str, tuple[str, ...]] = {
     "list[list[int]]": ("matrix", "rows", "grid", "table", "m"),
     "dict[str, int]": ("counts", "d", "scores", "table", "mapping"),
     "dict[str, str]": ("mapping", "d", "table", "names", "lookup"),
+    "dict[str, list[int]]": ("scores", "d", "grades", "marks", "data", "results"),
+    "dict[str, list[str]]": ("groups", "d", "index", "data", "categories"),
+    "list[dict[str, str]]": ("records", "rows", "people", "data", "items", "dicts"),
 }
 """Names people give arguments in a `def` line."""
 

@@ -6,6 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import Step, random_step
+from metagpt.lab.embedded.grouped_inputs import (
+    csv_lines,
+    csv_text,
+    file_names,
+    groups,
+    groups_by_initial,
+    named_numbers,
+    people,
+    readings,
+    records,
+    scores,
+)
 from metagpt.lab.embedded.primitive import Primitive
 
 __all__ = ["KINDS", "edge_inputs", "fitting_kinds", "random_input"]
@@ -181,13 +193,28 @@ KINDS: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
         _iso_date,
         _hex_colour,
         _bracketed,
+        csv_text,
+        lambda r: "\n".join(named_numbers(r)),
     ),
     "list[int]": (_ints, _positive_ints, lambda r: sorted(_ints(r))),
     "list[float]": (_floats, lambda r: [abs(x) + 0.5 for x in _floats(r)], lambda r: [float(x) for x in _ints(r)]),
-    "list[str]": (_words, lambda r: [w.lower() for w in _words(r, 2, 7)], _texts, _number_texts, _mixed_texts, _pair_texts),
+    "list[str]": (
+        _words,
+        lambda r: [w.lower() for w in _words(r, 2, 7)],
+        _texts,
+        _number_texts,
+        _mixed_texts,
+        _pair_texts,
+        csv_lines,
+        named_numbers,
+        file_names,
+    ),
     "list[list[int]]": (_rectangle, _square, _ragged),
     "dict[str, int]": (_counts, lambda r: {k: abs(v) + 1 for k, v in _counts(r).items()}),
     "dict[str, str]": (_mapping, lambda r: {k: str(r.randint(0, 50)) for k in _mapping(r)}),
+    "dict[str, list[int]]": (scores, readings),
+    "dict[str, list[str]]": (groups, groups_by_initial),
+    "list[dict[str, str]]": (people, records),
 }
 """Per input type the ways of drawing one; a string may be a sentence, a date, an address or noise."""
 
@@ -201,6 +228,9 @@ _EDGES: dict[str, tuple[Any, ...]] = {
     "list[list[int]]": ([], [[1]], [[1, 2], [3, 4]]),
     "dict[str, int]": ({}, {"a": 1}, {"b": 2, "a": 2}),
     "dict[str, str]": ({}, {"a": "b"}, {"x": "1", "y": "1"}),
+    "dict[str, list[int]]": ({}, {"a": [1]}, {"b": [2, 1], "a": []}),
+    "dict[str, list[str]]": ({}, {"a": ["b"]}, {"x": ["q", "p"], "y": []}),
+    "list[dict[str, str]]": ([], [{"name": "Bo"}], [{"name": "Al", "age": "30"}, {"name": "Bo", "age": "4"}]),
 }
 
 

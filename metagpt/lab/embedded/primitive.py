@@ -23,9 +23,10 @@ class Primitive:
     id: str
     """Unique, snake_case: `keep_even`."""
     takes: str
-    """Input type: int, float, str, list[int], list[float], list[str], list[list[int]], dict[str, int] or dict[str, str]."""
+    """Input type: int, float, str, list[int], list[float], list[str], list[list[int]], list[dict[str, str]], dict[str, int],
+    dict[str, str], dict[str, list[int]] or dict[str, list[str]]."""
     gives: str
-    """Output type: one of the input types, or bool, list[tuple[str, int]], list[bool]."""
+    """Output type: one of the input types, or bool, list[tuple[str, int]], list[bool], dict[str, float]."""
     step: str
     """Canonical wording: imperative, lower case, no full stop, short, unique: `keep the even numbers`."""
     code: str

@@ -5,7 +5,7 @@ import re
 
 from metagpt.lab.embedded.frames import AFTERWORDS, DIALECT, OPENERS, RESULT_NOTES
 
-__all__ = ["add_talk", "roughen"]
+__all__ = ["add_talk", "reword", "roughen"]
 
 _QUOTED = re.compile(r"('[^']*'|\"[^\"]*\"|`[^`]*`)")
 
@@ -35,6 +35,25 @@ def roughen(goal: str, rng: random.Random, keep: tuple[str, ...] = ()) -> str:
     if style < 0.62 and not _QUOTED.search(goal) and not keep and "\n" not in goal:
         return goal.upper()
     return goal + ("." if rng.random() < 0.2 and goal[-1] not in ".?!" else "")
+
+
+def reword(goal: str, rng: random.Random, keep: tuple[str, ...] = ()) -> str:
+    """A goal that has a writer's hand already, in a slightly other one: a word, a slip, the first capital, the last mark."""
+    if rng.random() < 0.15:
+        goal = _reworded(goal, rng, keep)
+    if rng.random() < 0.08:
+        goal = _mistyped(goal, rng, keep)
+    style = rng.random()
+    first = goal.split(" ", 1)[0]
+    if style < 0.15 and first.istitle() and first != "I" and not _QUOTED.match(goal) and first not in keep:
+        goal = goal[0].lower() + goal[1:]
+    elif style < 0.3 and first.islower() and first not in keep:
+        goal = goal[0].upper() + goal[1:]
+    elif style < 0.33 and not _QUOTED.search(goal) and not keep and "\n" not in goal:
+        goal = goal.lower()
+    if rng.random() < 0.15:
+        goal = goal[:-1] if goal[-1] == "." else goal + "." * (goal[-1].isalpha())
+    return goal
 
 
 def _proper(goal: str, keep: tuple[str, ...]) -> str:
