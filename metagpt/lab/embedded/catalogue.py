@@ -39,6 +39,7 @@ MODULES = (
     "everyday_scalars",
     "everyday_words",
     "everyday_measures",
+    "everyday_groups",
 )
 
 MAX_NUMBER = 2000

@@ -12,6 +12,7 @@ __all__ = [
     "people",
     "readings",
     "records",
+    "repeated_pairs",
     "scores",
 ]
 
@@ -64,7 +65,7 @@ def readings(rng: random.Random) -> dict[str, list[int]]:
 
 def groups(rng: random.Random) -> dict[str, list[str]]:
     """Things that share nothing, and may come twice."""
-    return {rng.choice(THINGS): [rng.choice(THINGS) for _ in range(rng.randint(1, 4))] for _ in range(rng.randint(2, 4))}
+    return {rng.choice(THINGS): [rng.choice(THINGS) for _ in range(rng.randint(1, 3))] for _ in range(rng.randint(1, 3))}
 
 
 def groups_by_initial(rng: random.Random) -> dict[str, list[str]]:
@@ -74,19 +75,20 @@ def groups_by_initial(rng: random.Random) -> dict[str, list[str]]:
 
 
 def people(rng: random.Random) -> list[dict[str, str]]:
-    """Records with the fields that most people think of."""
-    return [{key: rng.choice(FIELDS[key]) for key in ("name", "city", "age")} for _ in range(rng.randint(2, 4))]
+    """Short records with the fields that most people think of."""
+    fields = rng.sample(("name", "city", "age"), rng.randint(1, 2))
+    return [{key: rng.choice(FIELDS[key]) for key in fields} for _ in range(rng.randint(1, 3))]
 
 
 def records(rng: random.Random) -> list[dict[str, str]]:
-    """Records that all have the same one to three fields."""
-    fields = rng.sample(sorted(FIELDS), rng.randint(1, 3))
-    return [{key: rng.choice(FIELDS[key]) for key in fields} for _ in range(rng.randint(1, 4))]
+    """Records with every field that a step may speak of."""
+    fields = rng.sample(sorted(FIELDS), len(FIELDS))
+    return [{key: rng.choice(FIELDS[key]) for key in fields} for _ in range(rng.randint(2, 5))]
 
 
 def csv_text(rng: random.Random) -> str:
     """A header and a line for each record."""
-    rows = records(rng)
+    rows = records(rng) if rng.random() < 0.7 else people(rng)
     return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + rng.choice(("", "", "\n"))
 
 
@@ -97,9 +99,14 @@ def csv_lines(rng: random.Random) -> list[str]:
 
 def named_numbers(rng: random.Random) -> list[str]:
     """Lines as `Ann: 3`, with names that come again."""
-    mark = rng.choice((":", "="))
     names = rng.sample(PEOPLE, 2)
-    return [f"{rng.choice(names)}{mark}{rng.choice(('', '', ' '))}{rng.randint(0, 20)}" for _ in range(rng.randint(2, 5))]
+    return [f"{rng.choice(names)}:{rng.choice(('', '', ' '))}{rng.randint(0, 20)}" for _ in range(rng.randint(2, 5))]
+
+
+def repeated_pairs(rng: random.Random) -> list[str]:
+    """Lines as `team=red`, with keys that come again."""
+    keys = rng.sample(("team", "colour", "city", "name"), 2)
+    return [f"{(key := rng.choice(keys))}={rng.choice(FIELDS[key])}" for _ in range(rng.randint(2, 4))]
 
 
 def file_names(rng: random.Random) -> list[str]:

@@ -16,6 +16,7 @@ from metagpt.lab.embedded.grouped_inputs import (
     people,
     readings,
     records,
+    repeated_pairs,
     scores,
 )
 from metagpt.lab.embedded.primitive import Primitive
@@ -207,6 +208,7 @@ KINDS: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
         _pair_texts,
         csv_lines,
         named_numbers,
+        repeated_pairs,
         file_names,
     ),
     "list[list[int]]": (_rectangle, _square, _ragged),
@@ -217,6 +219,9 @@ KINDS: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
     "list[dict[str, str]]": (people, records),
 }
 """Per input type the ways of drawing one; a string may be a sentence, a date, an address or noise."""
+
+SPECIAL: dict[str, int] = {"list[str]": 6}
+"""From which place on the kinds of a type serve only the steps that name them: others are to get everyday arguments."""
 
 _EDGES: dict[str, tuple[Any, ...]] = {
     "int": (0, 1, 2, 10, -7, 97),
@@ -247,6 +252,8 @@ def random_input(takes: str, rng: random.Random, kinds: Sequence[int] | None = N
 
 def fitting_kinds(primitive: Primitive) -> tuple[int, ...]:
     """The kinds of input on which this primitive runs and gives varied results; all of them if none stands out."""
+    if primitive.input_kinds:
+        return primitive.input_kinds
     if primitive.id not in _FITTING:
         _FITTING[primitive.id] = _fitting(primitive)
     return _FITTING[primitive.id]
@@ -257,7 +264,7 @@ _FITTING: dict[str, tuple[int, ...]] = {}
 
 def _fitting(primitive: Primitive) -> tuple[int, ...]:
     rng = random.Random(f"kinds {primitive.id}")
-    scores = [_variety(primitive, way, rng) for way in KINDS[primitive.takes]]
+    scores = [_variety(primitive, way, rng) for way in KINDS[primitive.takes][: SPECIAL.get(primitive.takes)]]
     best = max(scores)
     return tuple(number for number, score in enumerate(scores) if score >= max(0.6 * best, 0.01)) or tuple(range(len(scores)))
 

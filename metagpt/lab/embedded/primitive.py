@@ -49,3 +49,5 @@ class Primitive:
     """Only fit to be the first step (it parses raw input, say)."""
     last_only: bool = False
     """Only fit to be the last step (its result is not worth going on from)."""
+    input_kinds: tuple[int, ...] = ()
+    """Places in `inputs.KINDS` of the arguments that suit it, where running it does not tell: many texts can be read as CSV."""

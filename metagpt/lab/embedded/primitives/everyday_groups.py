@@ -85,7 +85,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         id="groups_even_odd",
         takes="list[int]",
         gives="dict[str, list[int]]",
-        step='put the numbers under "even" and "odd" in a dictionary',
+        step="group the numbers into even and odd",
         code='{"even": [n for n in {x} if n % 2 == 0], "odd": [n for n in {x} if n % 2]}',
         do=(
             "sort them into a dictionary with the keys even and odd",
@@ -119,7 +119,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         id="groups_by_sign",
         takes="list[int]",
         gives="dict[str, list[int]]",
-        step='put the numbers under "positive", "negative" and "zero" in a dictionary',
+        step="group the numbers into positive, negative and zero",
         code='{"positive": [n for n in {x} if n > 0], "negative": [n for n in {x} if n < 0], "zero": [n for n in {x} if n == 0]}',
         do=(
             "group them by sign into positive, negative and zero",
@@ -150,7 +150,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         id="groups_low_high",
         takes="list[int]",
         gives="dict[str, list[int]]",
-        step='put the numbers below {n} under "low" and the others under "high"',
+        step="group the numbers into low, below {n}, and high",
         code='{"low": [v for v in {x} if v < {n}], "high": [v for v in {x} if v >= {n}]}',
         do=(
             "group them into low (below {n}) and high (the rest)",
@@ -305,12 +305,13 @@ PRIMITIVES: tuple[Primitive, ...] = (
         ),
         be=("the extensions without the dot are the keys", "files with the same ending belong together"),
         name=("group_by_extension", "files_by_extension"),
+        input_kinds=(9,),
     ),
     Primitive(
         id="groups_vowels_consonants",
         takes="str",
         gives="dict[str, list[str]]",
-        step='put the letters under "vowels" and "consonants" in a dictionary',
+        step="group the letters into vowels and consonants",
         code=(
             '{"vowels": [c for c in {x} if c.lower() in "aeiou"],'
             ' "consonants": [c for c in {x} if c.isalpha() and c.lower() not in "aeiou"]}'
@@ -371,6 +372,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         ),
         be=("each line holds a name, a colon and a whole number", "names that come again get one list with all their numbers"),
         name=("numbers_by_name", "gather_scores", "scores_by_name"),
+        input_kinds=(7,),
     ),
     Primitive(
         id="groups_gather_values",
@@ -403,6 +405,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         ),
         be=("a key that comes again keeps all of its values in a list",),
         name=("values_by_key", "collect_values"),
+        input_kinds=(8,),
     ),
     Primitive(
         id="groups_totals",
@@ -1065,6 +1068,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         ),
         be=("the first line holds the column names", "it is CSV with a header, and each row becomes a dict"),
         name=("parse_csv", "read_csv", "csv_to_dicts"),
+        input_kinds=(16,),
         first_only=True,
     ),
     Primitive(
@@ -1098,6 +1102,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         ),
         be=("the first string of the list holds the column names",),
         name=("lines_to_records", "csv_lines_to_dicts"),
+        input_kinds=(6,),
         first_only=True,
     ),
     Primitive(

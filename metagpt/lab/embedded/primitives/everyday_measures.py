@@ -386,7 +386,7 @@ def is_iso_date(text: str) -> bool:
 def passes_luhn(text: str) -> bool:
     digits = [int(c) for c in reversed(text) if c.isdecimal()]
     doubled = [n if i % 2 == 0 else n * 2 - 9 * (n > 4) for i, n in enumerate(digits)]
-    return len(digits) > 1 and sum(doubled) % 10 == 0
+    return len(digits) > 1 and not text.strip("0123456789 -") and sum(doubled) % 10 == 0
 """,
         do=(
             "check whether it passes the Luhn test",
@@ -457,7 +457,7 @@ def passes_luhn(text: str) -> bool:
         id="measure_has_capital",
         takes="str",
         gives="bool",
-        step="check whether the text contains a capital letter",
+        step="check whether any letter is a capital",
         code="any(c.isupper() for c in {x})",
         do=(
             "check whether it contains an uppercase letter",
@@ -492,7 +492,7 @@ def passes_luhn(text: str) -> bool:
         id="measure_has_special",
         takes="str",
         gives="bool",
-        step="check whether the text contains a special character",
+        step="check whether any character is a special character",
         code="any(c in string.punctuation for c in {x})",
         imports=("import string",),
         do=(

@@ -646,7 +646,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
         id="strings_positions_of",
         takes="list[str]",
         gives="list[int]",
-        step="list the positions of the word {w}",
+        step="list the indices of the word {w}",
         code="[i for i, t in enumerate({x}) if t == {w}]",
         do=(
             "list the positions of the word {w}",
