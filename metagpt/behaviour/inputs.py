@@ -21,11 +21,10 @@ _SCALARS: dict[str, Sequence[Any]] = {
         "banana",
         "3 apples and 12 pears",
         "anna@example.org",
-        "one,two,,three",
+        "one,two,,three\nfour,five,six,7",
         "  two  spaces ",
         "name: Bob\nage: 42",
         "2024-02-29",
-        "name,city\nAnn,Oslo\nBob,Rome\nEve,Oslo",
     ),
 }
 _RECORDS: Sequence[dict[str, str]] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metagpt.hub.durable import replacing
 from metagpt.settings import FILE_NAME, find_settings_file, read_settings
 
 __all__ = ["put_in_service"]
@@ -32,9 +33,8 @@ def put_in_service(role: str, hub: Path | None) -> str:
     place = "" if hub is None else f"path = {_quoted(str(hub.expanduser().absolute()))}\n"
     table = f"[models.{role}]\nref = {_quoted(reference)}\n{place}"
     before = file.read_text(encoding="utf-8") if file.is_file() else ""
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(f"{before.rstrip()}\n\n{table}" if before.strip() else table, encoding="utf-8")
-    part.replace(file)
+    with replacing(file) as aside:
+        aside.write_text(f"{before.rstrip()}\n\n{table}" if before.strip() else table, encoding="utf-8")
     return f"written: {file}: [models.{role}] ref = {_quoted(reference)}; the next `metagpt run` asks it"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from metagpt.errors import HubError
 
-__all__ = ["link_or_copy", "move_into_place", "new_folder", "sync_file", "sync_folder", "told_plainly", "write_durably"]
+__all__ = ["link_or_copy", "move_into_place", "new_folder", "replacing", "sync_file", "sync_folder", "told_plainly", "write_durably"]
 
 
 @contextmanager
@@ -51,20 +51,24 @@ def new_folder(folder: Path) -> Path:
     return folder
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace the file whole; others see the old bytes or the new ones, also after a crash."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write, which takes its place, flushed, when the block ends, and is gone when the block fails."""
+    aside = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
     try:
+        yield aside
+        sync_file(aside)
+        move_into_place(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace the file whole, for its owner alone; others see the old bytes or the new ones, also after a crash."""
+    with replacing(path) as aside:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def move_into_place(source: Path, target: Path) -> None:

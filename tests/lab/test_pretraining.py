@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from metagpt.errors import ConfigError, LabError
 from metagpt.lab import PretrainSettings, pretrain
 from metagpt.lab.architecture import MetaGPTTokenizer
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.jobs import RunFolder
-from metagpt.lab.pretraining.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.pretraining.job import run
 from metagpt.lab.pretraining.packing import Windows, pack, windows_in_order
 from metagpt.lab.pretraining.schedules import rate_schedule

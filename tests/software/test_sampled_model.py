@@ -11,6 +11,7 @@ import pytest
 
 from metagpt.models.interface import ModelRequest
 from metagpt.roles.software import Declined, Delivery, Specification, software_team
+from metagpt.roles.software.messages import Probes
 from metagpt.run import Run
 from metagpt.testing import FunctionModel
 from tests.software.answers import sampled_model
@@ -169,3 +170,31 @@ async def test_one_reading_without_a_program_does_not_spoil_the_others(tmp_path:
     drawn = [reading("count the vowels")] * 12 + [reading("count the letters")] * 4
     run = await run_team(sampled_model(drawn, write_program=lambda request: programs[request.context["summary"]]), tmp_path)
     assert run.success
+
+
+@pytest.mark.parametrize(
+    ("signature", "goal", "code"),
+    [
+        ("totals(scores: dict[str, list[int]]) -> dict[str, int]", "total of each player", "{key: sum(scores[key]) for key in scores}"),
+        (
+            "by_parity(n: list[int]) -> dict[str, list[int]]",
+            "even and odd numbers",
+            "{'even': [x for x in n if x % 2 == 0], 'odd': [x for x in n if x % 2]}",
+        ),
+        ("names(rows: list[dict[str, str]]) -> list[str]", "all the names", "[row['name'] for row in rows if 'name' in row]"),
+        (
+            "read(text: str) -> list[dict[str, str]]",
+            "CSV to dicts",
+            "[dict(zip(text.split(chr(10))[0].split(','), line.split(','))) for line in text.split(chr(10))[1:]]",
+        ),
+    ],
+)
+async def test_functions_on_groups_and_records_are_tried_on_made_inputs_and_passed(
+    tmp_path: Path, signature: str, goal: str, code: str
+) -> None:
+    wanted = Specification(in_scope=True, signature=signature, summary=goal)
+    source = f"def {signature}:\n    return {code}\n"
+    model = sampled_model([wanted] * 16, write_program=source, write_tests=Probes())
+    run = await run_team(model, tmp_path, goal)
+    assert run.success, delivered(run)
+    assert delivered(run).evidence.startswith("16 of 16 votes agree on ")

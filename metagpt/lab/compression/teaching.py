@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from metagpt.hub.data import TextData
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.compression.losses import distillation_loss
 from metagpt.lab.compression.students import have_same_tokens
 from metagpt.lab.compression.subject import Subject, counted
 from metagpt.lab.finetuning.batches import Collate, Features
-from metagpt.lab.pretraining.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.train import fit
 
 __all__ = ["Teaching", "teach"]

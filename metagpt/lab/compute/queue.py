@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from metagpt.hub.durable import replacing
 from metagpt.lab.compute.need import Claim, Need, admitted, candidates
 from metagpt.lab.devices import Device, list_devices
 
@@ -171,9 +172,8 @@ def _read(file: Path) -> Ticket | None:
 
 
 def _write(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    with replacing(file) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _born(pid: int) -> float | None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.contrastive.batches import BalancedBatches
 from metagpt.lab.contrastive.encoder import Tokens, TrainedEncoder
 from metagpt.lab.contrastive.head import LinearHead, fit_head
@@ -63,7 +63,7 @@ def tune_encoder(
     trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
     begun = [parameter.detach().clone() for parameter in trained]
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay)
-    start = torch.load(checkpoint, weights_only=True) if checkpoint is not None and checkpoint.is_file() else None
+    start = None if checkpoint is None else read_checkpoint(checkpoint)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         schedule = partial(_warm_up_and_fall, steps=steps)
@@ -72,7 +72,7 @@ def tune_encoder(
             if watch is not None:
                 watch(Progress(step.number, steps, step.loss))
             if checkpoint is not None and step.number % _SAVE_EVERY == 0:
-                _save(step.state(), checkpoint)
+                write_checkpoint(checkpoint, step.state())
     _interpolate(trained, begun, config.tuned_share)
 
 
@@ -98,12 +98,6 @@ def _loss(encoder: nn.Module, batch: Sequence[int], *, tokens: Tokens, targets: 
 
 def _warm_up_and_fall(number: int, *, steps: int) -> float:
     return min(1.0, (number + 1) / max(1.0, _WARMUP * steps)) * (1 - number / steps)
-
-
-def _save(state: dict[str, Any], checkpoint: Path) -> None:
-    part = checkpoint.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(checkpoint)
 
 
 @torch.no_grad()

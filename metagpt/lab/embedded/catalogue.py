@@ -44,6 +44,9 @@ MODULES = (
 
 MAX_NUMBER = 2000
 """Largest whole number given to a step when samples are made: some steps list or try that many."""
+MAX_SIZE = 4000
+"""Most cells and signs that a result may have, those of inner lists and texts included."""
+MAX_BITS = 200
 
 
 @cache
@@ -107,13 +110,20 @@ class Step:
         if any(isinstance(number, int) and abs(number) > MAX_NUMBER for number in numbers):
             raise OverflowError(f"{self.primitive.id}: {value!r:.80} is too large for an example; some steps would count so far.")
         result = _compiled(self)(value)
-        if _is_huge(result) or (isinstance(result, list) and any(map(_is_huge, result))):
+        if _size(result) > MAX_SIZE:
             raise OverflowError(f"{self.primitive.id}: the result is huge; an argument for examples gives a smaller one.")
         return result
 
 
-def _is_huge(value: Any) -> bool:
-    return (isinstance(value, int) and value.bit_length() > 200) or (isinstance(value, str | list | dict) and len(value) > 4000)
+def _size(value: Any) -> int:
+    """Cells and signs, inner ones included; a number of very many digits counts as more than any result may have."""
+    if isinstance(value, int):
+        return 1 if value.bit_length() <= MAX_BITS else MAX_SIZE + 1
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list | tuple | dict):
+        return len(value) + sum(map(_size, value.values() if isinstance(value, dict) else value))
+    return 1
 
 
 @cache

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import Step, accepts, load_primitives, random_step
-from metagpt.lab.embedded.inputs import edge_inputs, fitting_kinds, random_input
+from metagpt.lab.embedded.inputs import edge_inputs, fitting_kinds, random_input, step_hints
 from metagpt.lab.embedded.primitive import Primitive
 
-__all__ = ["ARGUMENTS", "Chain", "chain_inputs", "is_sensible", "random_chain"]
+__all__ = ["ARGUMENTS", "Chain", "chain_inputs", "is_sensible", "is_unchanged", "random_chain"]
 
 ARGUMENTS = {
     "int": "number",
@@ -105,10 +105,10 @@ def _preamble(steps: Sequence[Step]) -> str:
 
 
 def chain_inputs(chain: Chain, rng: random.Random, count: int, *, edges: bool = False) -> list[Any]:
-    """Arguments that suit the chain; with `edges`, the awkward ones of its type come first."""
-    kinds = fitting_kinds(chain.steps[0].primitive)
+    """Arguments that suit the chain, mostly with values its steps name; with `edges`, the awkward ones of its type come first."""
+    kinds, hints = fitting_kinds(chain.steps[0].primitive), step_hints(chain.steps)
     found: list[Any] = list(edge_inputs(chain.takes)) if edges else []
-    found.extend(random_input(chain.takes, rng, kinds) for _ in range(count - len(found)))
+    found.extend(random_input(chain.takes, rng, kinds, hints) for _ in range(count - len(found)))
     return found[:count] if not edges else found
 
 
@@ -137,9 +137,18 @@ def _trace(chain: Chain, value: Any) -> list[Any] | None:
 
 
 def _changed(traces: Sequence[Sequence[Any]], number: int) -> float:
-    changed = [trace[number] != trace[number + 1] or type(trace[number]) is not type(trace[number + 1]) for trace in traces]
+    changed = [not is_unchanged(trace[number], trace[number + 1]) for trace in traces]
     hollow = [trace[number + 1] in ("", [], {}) for trace in traces]
     return 0.0 if sum(hollow) > len(traces) / 2 else sum(changed) / len(traces)
+
+
+def is_unchanged(before: Any, after: Any) -> bool:
+    """Whether a step gives back what it was given: of the same type, a dictionary's entries in the same order."""
+    return type(before) is type(after) and _is_equal(before, after)
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    return bool(one == other) and (not isinstance(one, dict) or list(one) == list(other))
 
 
 def _needless(chain: Chain, traces: Sequence[Sequence[Any]], number: int) -> bool:
@@ -151,7 +160,7 @@ def _needless(chain: Chain, traces: Sequence[Sequence[Any]], number: int) -> boo
         same = 0
         for trace in traces:
             shorter = _trace(Chain(kept), trace[0]) if kept else [trace[0]]
-            same += shorter is not None and shorter[-1] == trace[-1]
+            same += shorter is not None and _is_equal(shorter[-1], trace[-1])
         if same > 0.7 * len(traces):
             return True
     return False

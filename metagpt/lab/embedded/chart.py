@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from metagpt.lab.pictures import new_picture, save_picture
+
 __all__ = ["draw_losses", "read_log"]
 
 
@@ -17,15 +19,12 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 def draw_losses(log: Path, picture: Path, *, tokens_per_step: int) -> None:
     """Training loss (mean of 20 steps) and validation loss over millions of tokens, as a PNG."""
-    from matplotlib.figure import Figure
-
     steps = read_log(log)
     tokens = [step["step"] * tokens_per_step / 1e6 for step in steps]
     window = [steps[max(0, number - 19) : number + 1] for number in range(len(steps))]
     means = [sum(step["loss"] for step in part) / len(part) for part in window]
     checked = [(place, step["validation"]) for place, step in zip(tokens, steps, strict=True) if "validation" in step]
-    figure = Figure(figsize=(6.4, 3.6), dpi=100, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = new_picture()
     axes.plot(tokens, means, color="#4477aa", linewidth=1.2, label="training, mean of 20 steps")
     if checked:
         axes.plot(
@@ -40,4 +39,4 @@ def draw_losses(log: Path, picture: Path, *, tokens_per_step: int) -> None:
     axes.set(xlabel="tokens seen, millions", ylabel="loss of the answers' tokens, nats", yscale="log")
     axes.legend()
     axes.grid(alpha=0.3, which="both")
-    figure.savefig(picture)
+    save_picture(figure, picture)

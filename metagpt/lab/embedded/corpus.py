@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from metagpt.lab.embedded.chain import Chain, chain_inputs, random_chain
+from metagpt.lab.embedded.chain import Chain, chain_inputs, is_unchanged, random_chain
 from metagpt.lab.embedded.frames import ARGUMENT_NAMES
 from metagpt.lab.embedded.holdout import is_held_composition
 from metagpt.lab.embedded.mutations import broken_program
@@ -27,6 +27,8 @@ LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
 """How many steps programs have: 45 % one, 40 % two, 15 % three."""
 
 
+MOST_SIGNS = 48
+"""Of an argument or result in an example, as JSON."""
 WRITTEN = 0.3
 """Of the goals to be specified, how many were written by hand; the others are put together."""
 
@@ -144,12 +146,12 @@ def _small_inputs(chain: Chain) -> tuple[tuple[Any, Any], ...]:
     rng = random.Random(f"small {chain.summary}")
     found = []
     for value in chain_inputs(chain, rng, 16):
-        short = value[:5] if isinstance(value, list) else value
+        short = value[:5] if isinstance(value, list) and len(as_json(value)) > MOST_SIGNS else value
         try:
             result = chain.run(short)
         except Exception:  # noqa: BLE001, S112  an argument unfit for the chain
             continue
-        if is_plain(result) and len(as_json(short)) <= 48 and len(as_json(result)) <= 48 and result != short:
+        if is_plain(result) and max(len(as_json(short)), len(as_json(result))) <= MOST_SIGNS and not is_unchanged(short, result):
             found.append((short, result))
     return tuple(found)
 

@@ -16,11 +16,12 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.embedded.averaging import WeightAverage
 from metagpt.lab.embedded.muon import MuonWithAdam
 from metagpt.lab.embedded.network import new_model, packed_loss
 from metagpt.lab.embedded.packing import CorpusBatches, PackedBatch
-from metagpt.lab.train import Step, fit
+from metagpt.lab.train import fit
 
 __all__ = ["TrainingConfig", "measured_tokens", "train", "warmup_stable_decay"]
 
@@ -105,7 +106,7 @@ def _work(worker: int, config: TrainingConfig) -> None:
     model = new_model(tokenizer, layers=config.layers, width=config.width, heads=config.heads, hidden=config.hidden, seed=config.seed)
     model.model.compile()
     average = WeightAverage(model)
-    start = _checkpoint(config.folder)
+    start = read_checkpoint(config.folder / "checkpoint.pt")
     if start is not None:
         average.load(start["average"])
     steps = fit(
@@ -153,7 +154,7 @@ def _watch(steps: Any, model: LlamaForCausalLM, average: WeightAverage, tokenize
                 line["validation"] = round(_validation_loss(model, average, batches), 4)
             log.write(json.dumps(line) + "\n")
             if step.number % config.save_every == 0 or last:
-                _save(step, average, config.folder)
+                write_checkpoint(config.folder / "checkpoint.pt", {**step.state(), "average": average.weights})
 
 
 @torch.no_grad()
@@ -164,17 +165,3 @@ def _validation_loss(model: LlamaForCausalLM, average: WeightAverage, batches: S
     losses = [float(packed_loss(model, batch)) for batch in batches]
     model.load_state_dict(current)
     return sum(losses) / len(losses)
-
-
-def _save(step: Step, average: WeightAverage, folder: Path) -> None:
-    """Written beside, then renamed: a kill at any moment leaves a whole checkpoint."""
-    torch.save({**step.state(), "average": average.weights}, folder / "checkpoint.part")
-    (folder / "checkpoint.part").replace(folder / "checkpoint.pt")
-
-
-def _checkpoint(folder: Path) -> dict[str, Any] | None:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return None
-    found: dict[str, Any] = torch.load(path, weights_only=True)
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metagpt.errors import LabError
+from metagpt.lab.pictures import new_picture, save_picture
 
 if TYPE_CHECKING:
     from metagpt.lab.evaluation.report import Report
@@ -22,7 +22,7 @@ def draw_charts(report: Report, folder: Path) -> list[str]:
     bounded = [score for score in report.scores if 0 <= score.value <= 1]
     if bounded:
         height = 0.6 + 0.35 * len(bounded)
-        figure, axes = _figure(6.4, height)
+        figure, axes = new_picture(6.4, height)
         values = [score.value for score in bounded]
         reach = [[max(0.0, s.value - s.interval.low) for s in bounded], [max(0.0, s.interval.high - s.value) for s in bounded]]
         axes.errorbar(values, range(len(bounded)), xerr=reach, fmt="o", color=_BLUE, capsize=3)
@@ -30,7 +30,7 @@ def draw_charts(report: Report, folder: Path) -> list[str]:
         drawn.append(_save(figure, folder, "scores.png"))
     classes = [row for row in report.rows if not row.name.endswith(" avg")]
     if 1 < len(classes) <= _MOST_CLASSES:
-        figure, axes = _figure(6.4, 0.8 + 0.22 * len(classes))
+        figure, axes = new_picture(6.4, 0.8 + 0.22 * len(classes))
         axes.barh([row.name for row in classes], [row.f1 for row in classes], color=_BLUE)
         axes.set(xlabel="F1", xlim=(0, 1))
         axes.invert_yaxis()
@@ -46,24 +46,13 @@ def _draw_confusion(report: Report, names: list[str], folder: Path) -> str:
     for true, said, count in report.taken_for:
         grid[place[true]][place[said]] += count
     side = 2.0 + 0.25 * len(names)
-    figure, axes = _figure(side, side)
+    figure, axes = new_picture(side, side)
     figure.colorbar(axes.imshow(grid, cmap="Blues"), ax=axes, shrink=0.8)
     axes.set(xlabel="said", ylabel="true", xticks=range(len(names)), yticks=range(len(names)), yticklabels=names)
     axes.set_xticklabels(names, rotation=90)
     return _save(figure, folder, "confusion.png")
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise LabError("charts: found no matplotlib; expected the extra `lab`. Run: pip install 'metagpt[lab]'") from error
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    return figure, figure.subplots()
-
-
 def _save(figure: Any, folder: Path, name: str) -> str:
-    part = folder / f".{name}.part"
-    figure.savefig(part, format="png")
-    part.replace(folder / name)
+    save_picture(figure, folder / name)
     return name

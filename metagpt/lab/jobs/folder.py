@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from metagpt.errors import ConfigError
+from metagpt.hub.durable import replacing
 
 __all__ = ["RunFolder"]
 
@@ -96,12 +97,8 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file whole or not at all."""
-        part = self.path / f".{name}.part"
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path / name)
+        with replacing(self.path / name) as aside:
+            aside.write_text(text, encoding="utf-8")
 
 
 def _environment() -> dict[str, Any]:

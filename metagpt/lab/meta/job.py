@@ -11,12 +11,13 @@ from pydantic import Field
 from metagpt.errors import ConfigError
 from metagpt.hub import ModelHub
 from metagpt.hub.data import TextData, load_data
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.jobs import JobSettings, RunFolder
 from metagpt.lab.meta.learner import EpisodeShape, MetaLearner
 from metagpt.lab.meta.report import compare_adaptation, measure_adaptation
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.meta.sinusoid import Regressor, SinusoidTasks
-from metagpt.lab.meta.training import Start, meta_train, save_whole
+from metagpt.lab.meta.training import Start, meta_train
 
 __all__ = ["Settings", "run"]
 
@@ -70,12 +71,12 @@ def _sinusoid(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
     torch.manual_seed(settings.seed)
     start = Start(Regressor(), inner_rate=config.inner_rate, learn_rates=config.learn_rates)
     tasks = SinusoidTasks(shots=settings.shots, queries=settings.queries, tasks=config.tasks, seed=settings.seed)
-    begun = torch.load(folder.checkpoint, weights_only=True) if folder.checkpoint.is_file() else None
+    begun = read_checkpoint(folder.checkpoint)
     for step in meta_train(start, tasks, config, resume=begun):
         if step.number % 50 == 0:
             folder.log(step=step.number, loss=step.loss)
         if step.number % _SAVE_EVERY == 0:
-            save_whole(step.state(), folder.checkpoint)
+            write_checkpoint(folder.checkpoint, step.state())
     held_out = SinusoidTasks(shots=settings.shots, queries=100, tasks=settings.test_tasks, seed=settings.seed + 1)[0]
     report = measure_adaptation(start, [held_out], steps=config.inner_steps)
     folder.write_text("report.md", f"Mean squared error\n\n{report}\n")

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from metagpt.errors import LabError
 from metagpt.hub.data import TextData
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.meta.adaptation import Parameters, Points, adapt
 from metagpt.lab.meta.episodes import Episodes
 from metagpt.lab.meta.report import AdaptationReport, measure_adaptation
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.meta.text_network import TextNetwork, TextNetworkConfig
-from metagpt.lab.meta.training import Start, meta_train, save_whole
+from metagpt.lab.meta.training import Start, meta_train
 from metagpt.lab.train import Step
 from metagpt.memory.vector.encoder import Encoder, encoder_of
 
@@ -89,7 +90,7 @@ class MetaLearner:
         episodes = self._episodes(train, shape, tasks=self.config.tasks, seed=self.config.seed)
         held_out = None if validation is None else self._episodes(validation, shape, tasks=16, seed=self.config.seed + 1)
         start = self._new_start(episodes.inputs.shape[1], shape.ways)
-        resume = torch.load(checkpoint, weights_only=True) if checkpoint is not None and checkpoint.is_file() else None
+        resume = None if checkpoint is None else read_checkpoint(checkpoint)
         best = _Best(start, held_out, self.config, resume["best"] if resume else None)
         every = max(1, self.config.iterations // _CHECKS)
         for step in meta_train(start, episodes, self.config, resume=resume["step"] if resume else None):
@@ -98,7 +99,7 @@ class MetaLearner:
             if watch is not None:
                 watch(step)
             if checkpoint is not None and step.number % _SAVE_EVERY == 0:
-                save_whole({"step": step.state(), "best": best.state()}, checkpoint)
+                write_checkpoint(checkpoint, {"step": step.state(), "best": best.state()})
         best.restore()
         self.start = start
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -16,7 +15,7 @@ from metagpt.lab.meta.rates import FixedRates, LearnedRates
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.train import Step, fit
 
-__all__ = ["Start", "Tasks", "meta_train", "save_whole"]
+__all__ = ["Start", "Tasks", "meta_train"]
 
 
 class Tasks(Protocol):
@@ -78,13 +77,6 @@ def meta_train(start: Start, tasks: Tasks, config: MetaConfig, *, resume: Mappin
         clip_norm=config.clip_norm,
         start=resume,
     )
-
-
-def save_whole(state: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint whole or not at all."""
-    part = path.with_suffix(".part")
-    torch.save(dict(state), part)
-    part.replace(path)
 
 
 def _loss(model: nn.Module, batch: TaskBatch, *, config: MetaConfig) -> Tensor:

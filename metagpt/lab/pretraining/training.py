@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from metagpt.errors import LabError
+from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.jobs import RunFolder
-from metagpt.lab.pretraining.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.pretraining.models import new_optimizer, start_model, start_tokenizer
 from metagpt.lab.pretraining.packing import WindowBatch, Windows, pack
 from metagpt.lab.pretraining.precision import is_16_bit

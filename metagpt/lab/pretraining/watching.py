@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metagpt.lab.pictures import new_picture, save_picture
 from metagpt.lab.pretraining.packing import windows_in_order
 
 __all__ = ["draw_chart", "sample_text", "validation_loss"]
@@ -57,13 +58,10 @@ def _window(model: Any) -> int:
 
 def draw_chart(lines: Sequence[dict[str, Any]], picture: Path, *, tokens_per_step: int) -> None:
     """Training loss (mean of 20 steps) and validation loss over the tokens seen, as a PNG."""
-    from matplotlib.figure import Figure
-
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     checked = [(line["step"], line["validation"]) for line in lines if "validation" in line]
     windows = [[loss for _, loss in losses[max(0, number - 19) : number + 1]] for number in range(len(losses))]
-    figure = Figure(figsize=(6.4, 3.6), dpi=100, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = new_picture()
     axes.plot(
         [step * tokens_per_step / 1e6 for step, _ in losses],
         [sum(window) / len(window) for window in windows],
@@ -84,6 +82,4 @@ def draw_chart(lines: Sequence[dict[str, Any]], picture: Path, *, tokens_per_ste
     axes.set(xlabel="tokens seen, millions", ylabel="loss, nats per token")
     axes.legend()
     axes.grid(alpha=0.3)
-    part = picture.with_name(f".{picture.name}.part")
-    figure.savefig(part, format="png")
-    part.replace(picture)
+    save_picture(figure, picture)

@@ -13,6 +13,7 @@ from metagpt.hub.durable import write_durably
 from metagpt.lab.evaluation.comparing import Difference, compare_measures
 from metagpt.lab.evaluation.report import markdown_table, to_json
 from metagpt.lab.evaluation.tasks import EvaluationTask, measures_of, task_of
+from metagpt.lab.pictures import new_picture, save_picture
 from metagpt.lab.robustness.augmenting import perturb
 from metagpt.lab.robustness.perturbations import check_kinds, is_tagged
 
@@ -109,10 +110,7 @@ class RobustnessReport:
 
 
 def _draw(report: RobustnessReport, picture: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 1.0 + 0.35 * len(report.drops)), dpi=100, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = new_picture(6.4, 1.0 + 0.35 * len(report.drops))
     reach = [
         [max(0.0, drop.change - drop.difference.interval.low) for drop in report.drops],
         [max(0.0, drop.difference.interval.high - drop.change) for drop in report.drops],
@@ -121,9 +119,7 @@ def _draw(report: RobustnessReport, picture: Path) -> None:
     axes.axvline(0, color="#bbbbbb", linewidth=0.8)
     axes.set(yticks=range(len(report.drops)), yticklabels=[drop.kind for drop in report.drops], ylim=(len(report.drops) - 0.5, -0.5))
     axes.set(xlabel=f"change of {report.measure}")
-    part = picture.with_name(f".{picture.name}.part")
-    figure.savefig(part, format="png")
-    part.replace(picture)
+    save_picture(figure, picture)
 
 
 def default_kinds(data: TextData, synonyms: Mapping[str, Sequence[str]] | None) -> list[str]:

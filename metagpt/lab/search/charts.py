@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metagpt.lab.pictures import new_picture, save_picture
 from metagpt.lab.search.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def importances_of(study: optuna.Study, settings: SearchSettings) -> dict[str, f
 
 def draw_history(trials: list[Any], settings: SearchSettings, picture: Path) -> None:
     """The value of every trial, and the best so far."""
-    figure, axes = _figure(6.4, 3.6)
+    figure, axes = new_picture()
     done = [(trial.number, trial.value) for trial in trials if trial.state.name == "COMPLETE"]
     ended = [trial.number for trial in trials if trial.state.name != "COMPLETE"]
     better = max if settings.direction == "maximize" else min
@@ -46,26 +47,13 @@ def draw_history(trials: list[Any], settings: SearchSettings, picture: Path) -> 
         axes.axvline(number, color="#bbbbbb", linewidth=0.8, zorder=0)
     axes.set(xlabel="trial (grey: pruned or failed)", ylabel=settings.result)
     axes.legend()
-    _save(figure, picture)
+    save_picture(figure, picture)
 
 
 def draw_importances(importances: Mapping[str, float], picture: Path) -> None:
     """A bar for each setting."""
-    figure, axes = _figure(6.4, 0.9 + 0.35 * len(importances))
+    figure, axes = new_picture(6.4, 0.9 + 0.35 * len(importances))
     axes.barh(list(importances), list(importances.values()), color=_BLUE)
     axes.set(xlabel="share of the variance explained", xlim=(0, 1))
     axes.invert_yaxis()
-    _save(figure, picture)
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    return figure, figure.subplots()
-
-
-def _save(figure: Any, picture: Path) -> None:
-    part = picture.with_name(f".{picture.name}.part")
-    figure.savefig(part, format="png")
-    part.replace(picture)
+    save_picture(figure, picture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from metagpt.errors import LabError
+from metagpt.hub.durable import replacing
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
@@ -20,15 +20,10 @@ def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:  # Any: tens
     Raises:
         LabError: the disk is full or cannot be written to; the old one is still there.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            torch.save(dict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with replacing(path) as aside:
+            torch.save(dict(state), aside)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        part.unlink(missing_ok=True)
         raise LabError(f"{path}: the checkpoint could not be written ({error}); expected room for it. Make room, then resume.") from error
 
 
