@@ -54,7 +54,7 @@ def new_folder(folder: Path) -> Path:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` to write, which takes its place, flushed, when the block ends, and is gone when the block fails."""
-    aside = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         yield aside
         sync_file(aside)

@@ -12,7 +12,7 @@ Way = Callable[[random.Random], str]
 
 MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 PANGRAM = "the quick brown fox jumps over the lazy dog"
-SPOILED = 0.35
+SPOILED = 0.45
 
 
 def spoiled(way: Way) -> Way:
@@ -23,7 +23,7 @@ def spoiled(way: Way) -> Way:
         if rng.random() >= SPOILED:
             return text
         place = rng.randrange(len(text) + 1)
-        return text[:place] + rng.choice(("", "2", "x", ")", rng.choice(text or " "))) + text[place + rng.randint(0, 1) :]
+        return text[:place] + rng.choice(("", "2", "x", ")")) + text[place + rng.randint(0, 1) :]
 
     return draw
 
@@ -131,10 +131,17 @@ def _post(rng: random.Random) -> str:
     return " ".join(piece() for _ in range(rng.randint(2, 5)))
 
 
+def _email(rng: random.Random) -> str:
+    return f"{rng.choice(WORDS).lower()}@{rng.choice(WORDS).lower()}.{rng.choice(('com', 'org'))}"
+
+
+def _link(rng: random.Random) -> str:
+    name = rng.choice(WORDS).lower()
+    return rng.choice((f"https://{name}.org", f"http://{name}.com/{name}", f"https://{name}.org/{name}?id=7", f"www.{name}.com"))
+
+
 def _links(rng: random.Random) -> str:
-    first, second = rng.choice(WORDS).lower(), rng.choice(WORDS).lower()
-    plain = rng.choice((f"https://{first}.org", f"http://{first}.com/{second}", f"www.{first}.com", f"https://{first}.org/{second}?id=7"))
-    return rng.choice((plain, f"see {plain} or https://{second}.net", f"{second} {plain}"))
+    return rng.choice((f"see {_link(rng)} or {_link(rng)}", f"{rng.choice(WORDS)} {_link(rng)}"))
 
 
 def _html(rng: random.Random) -> str:
@@ -204,6 +211,8 @@ FORMATTED_TEXTS: tuple[Way, ...] = (
     _answer,
     _quoted,
     _post,
+    spoiled(_email),
+    _link,
     _links,
     _html,
     _uneven_lines,

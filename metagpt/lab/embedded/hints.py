@@ -11,10 +11,13 @@ __all__ = ["Hint", "read_hint", "weave"]
 
 Hint = int | float | str
 
-WOVEN = 0.75
+WOVEN = 0.8
 """How often a hint is worked in."""
 
-LARGEST = 1900
+TAKEN_OUT = 0.12
+"""How often a hint that is there by chance is taken out instead, for steps that ask whether it is."""
+LARGEST = 300
+"""Beyond the hint itself: some steps count as far as a number says."""
 LONGEST = 12
 """Numbers up to here may be wanted as lengths."""
 
@@ -37,15 +40,21 @@ def weave(takes: str, value: Any, hint: Hint, rng: random.Random) -> Any:
 
 
 def _near(number: float, rng: random.Random) -> Any:
-    """The number, one about as large, a multiple or one that ends alike."""
+    """The number, one about as large, a smaller one, a multiple or one that ends alike."""
     spread = max(2, abs(int(number)) // 2)
-    found = rng.choice((number, number + rng.randint(-spread, spread), number * rng.randint(1, 4), number + 10 * rng.randint(1, 3)))
-    return max(-LARGEST, min(LARGEST, found))
+    other = number + rng.randint(-spread, spread)
+    found = rng.choice((number, other, number - rng.randint(1, spread), number * rng.randint(2, 4), number + 10 * rng.randint(1, 3)))
+    return _bounded(found, number)
+
+
+def _bounded(found: float, hint: float) -> Any:
+    most = max(LARGEST, abs(hint) + 20)
+    return max(-most, min(most, found))
 
 
 def _into_number(value: float, hint: float, rng: random.Random) -> Any:
     others = (value * hint, hint ** rng.randint(1, 3)) if abs(hint) > 1 else ()
-    return rng.choice((_near(hint, rng), _near(hint, rng), *(each for each in others if abs(each) <= LARGEST)))
+    return rng.choice((*(_near(hint, rng) for _ in range(4)), *(each for each in others if abs(each) <= LARGEST)))
 
 
 def _into_decimal(value: float, hint: float, rng: random.Random) -> float:
@@ -55,17 +64,19 @@ def _into_decimal(value: float, hint: float, rng: random.Random) -> float:
 def _into_numbers(values: list[Any], hint: float, rng: random.Random) -> list[Any]:
     whole = int(hint)
     way = rng.randrange(12)
-    if way == 0 and 2 <= whole <= LONGEST:
+    if 2 <= whole <= LONGEST and way < (4 if whole > 3 else 1):
         return _lengthened(values, whole, rng)
-    if way == 1:
-        return [max(-LARGEST, min(LARGEST, hint + each)) for each in values]
-    if way == 2 and 0 < abs(whole) <= 20:
+    if way in (4, 5):
+        return [_bounded(hint + each, hint) for each in values]
+    if way == 6:
+        return [min(hint, each) for each in values]
+    if way == 7 and 0 < abs(whole) <= 20:
         return [whole * int(each % 20) if rng.random() < 0.7 else each for each in values]
-    mixed = _scattered(values, [_near(hint, rng), _near(hint, rng)], rng) if rng.random() < 0.5 else list(values)
+    mixed = _scattered(values, [_near(hint, rng), _near(hint, rng)], rng) if rng.random() < 0.7 else list(values)
     if mixed and rng.random() < 0.7:
         mixed = _scattered(mixed, [hint - rng.choice(mixed)], rng)
     place = rng.randint(0, len(mixed))
-    return [*mixed[:place], *[hint] * rng.choice((0, 1, 1, 2)), *mixed[place:]]
+    return [*mixed[:place], *[hint] * rng.choice((0, 0, 1, 1, 2)), *mixed[place:]]
 
 
 def _into_decimals(values: list[Any], hint: float, rng: random.Random) -> list[float]:
@@ -91,14 +102,16 @@ def _into_rows(rows: list[list[int]], hint: float, rng: random.Random) -> list[l
 
 
 def _into_words(values: list[str], hint: str, rng: random.Random) -> list[str]:
-    """As a word of its own, and at the start, at the end or inside of others."""
+    """As a word of its own, and at the start, at the end or inside of others; or gone from all."""
+    if rng.random() < TAKEN_OUT and any(hint in each for each in values):
+        return [each.replace(hint, "") for each in values if each != hint]
     mixed = list(values)
-    if hint.isalnum() and rng.random() < 0.7:
+    if hint.isalnum() and rng.random() < 0.65:
         mixed = _scattered(mixed, [hint] * rng.choice((1, 1, 2)), rng)
-    if rng.random() < 0.6:
-        way = rng.choice((_with_start, _with_start, _with_end, _with_end, _with_inside))
-        share = rng.choice((0.4, 1.0, 1.0))
-        mixed = [each if hint in each or rng.random() >= share else way(each, hint, rng) for each in mixed]
+    share = rng.choice((0.4, 1.0))
+    for way in (_with_start, _with_end, _with_inside):
+        if rng.random() < 0.4:
+            mixed = [each if hint in each or rng.random() >= share else way(each, hint, rng) for each in mixed]
     return mixed
 
 
@@ -120,20 +133,22 @@ def _into_word_lengths(values: list[str], hint: float, rng: random.Random) -> li
     length = int(hint)
     if not 1 <= length <= LONGEST or not values:
         return values
-    if length > 1 and rng.random() < 0.4:
+    if length > 1 and rng.random() < 0.25:
         return _lengthened(values, length, rng)
     exact = [each for each in WORDS if len(each) == length] or [(rng.choice(WORDS) * length)[:length]]
-    are_longer = rng.random() < 0.5
-    others = [each for each in WORDS if len(each) != length and (len(each) > length) == are_longer] or exact
+    low, high = rng.choice(((0, length), (length, 99), (0, 99), (0, 99)))
+    others = [each for each in WORDS if low <= len(each) <= high] or exact
     return [rng.choice((rng.choice(exact), rng.choice(others))) for _ in values]
 
 
 def _into_text(text: str, hint: str, rng: random.Random) -> str:
-    """At the start, at the end, inside, or its letters in another order alone."""
-    if len(hint) > 2 and hint.isalpha() and rng.random() < 0.3:
+    """At the start, at the end, inside, or its letters in another order alone; or gone from it."""
+    if rng.random() < TAKEN_OUT and hint in text:
+        return text.replace(hint, "")
+    if len(hint) > 2 and hint.isalpha() and rng.random() < 0.35:
         return "".join(rng.sample(hint, len(hint)))
     gap = " " if len(hint) > 2 and hint.isalnum() and rng.random() < 0.85 else ""
-    if rng.random() < 0.6:
+    if rng.random() < 0.7:
         text = gap.join((text[: (place := _break(text, gap, rng))], hint, text[place:]))
     if rng.random() < 0.45:
         text = hint + gap + text
@@ -158,16 +173,18 @@ def _into_text_length(text: str, hint: float, rng: random.Random) -> str:
 
 
 def _into_dictionary(as_value: Callable[[Any, Any, random.Random], Any] | None) -> Callable[[Any, str, random.Random], Any]:
-    """A text becomes a key or the start of one, or goes into a value."""
+    """A text becomes a key or the start of one, and goes into a value."""
 
     def way(value: dict[str, Any], hint: str, rng: random.Random) -> dict[str, Any]:
-        if not value:
-            return value
-        old = rng.choice(list(value))
-        if as_value and rng.random() < 0.45:
-            return {**value, old: as_value(value[old], hint, rng)}
-        new = hint if rng.random() < 0.75 else _with_start(old, hint, rng)
-        return {new if key == old else key: each for key, each in value.items()}
+        found = dict(value)
+        if found and as_value and rng.random() < 0.8:
+            key = rng.choice(list(found))
+            found[key] = as_value(found[key], hint, rng)
+        if found and rng.random() < 0.8:
+            old = rng.choice(list(found))
+            new = hint if rng.random() < 0.75 else _with_start(old, hint, rng)
+            found = {new if key == old else key: each for key, each in found.items()}
+        return found
 
     return way
 
@@ -197,7 +214,7 @@ _NUMBERS: dict[str, Callable[[Any, Any, random.Random], Any]] = {
     "list[float]": _into_decimals,
     "list[str]": _into_word_lengths,
     "list[list[int]]": _into_rows,
-    "dict[str, int]": _into_values(lambda value, hint, rng: _near(int(hint), rng)),
+    "dict[str, int]": _into_values(lambda value, hint, rng: rng.choice((int(hint), _near(int(hint), rng)))),
     "dict[str, list[int]]": _into_values(_into_numbers),
     "dict[str, list[str]]": _into_values(_into_word_lengths),
 }

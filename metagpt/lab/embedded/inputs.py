@@ -45,9 +45,12 @@ _EDGES: dict[str, tuple[Any, ...]] = {
     "list[dict[str, str]]": ([], [{"name": "Bo"}], [{"name": "Al", "age": "30"}, {"name": "Bo", "age": "4"}]),
 }
 
+_EMPTY = ("[]", "{}", "''")
 _DRAWS = 12
-_ENOUGH = 0.12
+_ENOUGH = 0.14
 """Kinds that are as far as this from being of no use will serve."""
+_BONUS = 0.06
+"""What others must have over the everyday ones to be taken instead."""
 
 
 def edge_inputs(takes: str) -> Sequence[Any]:
@@ -94,11 +97,12 @@ def _fitting(primitive: Primitive) -> tuple[int, ...]:
     number = len(KINDS[primitive.takes])
     scores = [_variety(_outcomes(primitive, [kind], _DRAWS, rng)) for kind in range(EVERYDAY.get(primitive.takes, number))]
     everyday = _best(scores)
-    if _service(primitive, everyday, rng) >= _ENOUGH:
+    if _service(primitive, everyday, 3 * _DRAWS, rng) >= _ENOUGH:
         return everyday
     scores += [_variety(_outcomes(primitive, [kind], _DRAWS, rng)) for kind in range(len(scores), number)]
     alone = sorted(range(number), key=lambda kind: -scores[kind])[:6]
-    return max((everyday, _best(scores), *((kind,) for kind in alone)), key=lambda kinds: _service(primitive, kinds, rng))
+    choices = (everyday, _best(scores), *((kind,) for kind in alone))
+    return max(choices, key=lambda kinds: _service(primitive, kinds, 5 * _DRAWS, rng) + _BONUS * (kinds == everyday))
 
 
 def _best(scores: Sequence[float]) -> tuple[int, ...]:
@@ -130,15 +134,17 @@ def _variety(outcomes: Sequence[str | None]) -> float:
 
 def _shown(outcome: str) -> str:
     """Empty results count as unchanged."""
-    return "" if outcome in ("[]", "{}", "''") else outcome
+    return "" if outcome in _EMPTY else outcome
 
 
-def _service(primitive: Primitive, kinds: Sequence[int], rng: random.Random) -> float:
+def _service(primitive: Primitive, kinds: Sequence[int], count: int, rng: random.Random) -> float:
     """How far arguments of these kinds are from failing too often, staying as they are and giving one result too often."""
-    outcomes = [outcome for outcome in _outcomes(primitive, kinds, 2 * _DRAWS, rng) if outcome is not None]
+    outcomes = [outcome for outcome in _outcomes(primitive, kinds, count, rng) if outcome is not None]
     if not outcomes:
         return -1.0
     results = Counter(outcomes)
     unchanged = results.pop("", 0) / len(outcomes)
+    empty = sum(results[each] for each in _EMPTY) / len(outcomes)
     commonest = max(results.values(), default=0) / len(outcomes)
-    return min(len(outcomes) / (2 * _DRAWS) - 0.65, 0.75 - unchanged, (0.85 if primitive.gives == "bool" else 0.6) - commonest)
+    most = 0.77 if primitive.gives == "bool" else 0.6
+    return min(len(outcomes) / count - 0.65, 0.75 - unchanged, 0.5 - empty, most - commonest)

@@ -96,7 +96,7 @@ def _of_any_length(rng: random.Random) -> int:
 
 def _repeating(rng: random.Random) -> list[int]:
     """Runs of a few values, nought often among them; now and then of one alone."""
-    pool = rng.sample((0, 0, 1, 2, 5, 7), rng.randint(1, 3))
+    pool = rng.sample((0, 0, 0, 1, 2, 5), rng.randint(1, 3))
     return [value for _ in range(rng.randint(2, 5)) for value in [rng.choice(pool)] * rng.randint(1, 2)]
 
 
@@ -144,10 +144,14 @@ def _long_decimals(rng: random.Random) -> list[float]:
     return [round(rng.uniform(-2, 20), 4) for _ in range(rng.randint(2, 8))]
 
 
+def _cased_word(rng: random.Random) -> str:
+    return rng.choice((str.upper, str.title, str.lower))(rng.choice(WORDS))
+
+
 def _cased_words(rng: random.Random) -> list[str]:
     """Each in its own case or all in one; some come again in another."""
     pool = words(rng, 2, 4)
-    way = rng.choice((str.upper, str.title, str.lower, None))
+    way = rng.choice((str.upper, str.title, None, None))
     return [way(each) if way else rng.choice((str.upper, str.title, str.lower))(each) for each in [*pool, *pool[:2]]]
 
 
@@ -187,13 +191,13 @@ def _repeating_rows(rng: random.Random) -> list[list[int]]:
 
 def _few_counts(rng: random.Random) -> dict[str, int]:
     """With noughts and values that come again."""
-    return {rng.choice(WORDS): rng.choice((0, 0, 1, 2, 3, 5, 8)) for _ in range(rng.randint(2, 4))}
+    return {_cased_word(rng): rng.choice((0, 0, 1, 2, 3, 5, 8)) for _ in range(rng.randint(2, 4))}
 
 
 def _loose_mapping(rng: random.Random) -> dict[str, str]:
     """With blank values, blanks round values, and values that come again."""
     pool = [rng.choice(WORDS), rng.choice(WORDS)]
-    return {rng.choice(WORDS): rng.choice((*pool, *pool, "", " ", f" {pool[0]}", f"{pool[1]}  ")) for _ in range(rng.randint(2, 4))}
+    return {_cased_word(rng): rng.choice((*pool, *pool, "", " ", f" {pool[0]}", f"{pool[1]}  ")) for _ in range(rng.randint(2, 4))}
 
 
 VALUES: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
@@ -207,6 +211,7 @@ VALUES: dict[str, tuple[Callable[[random.Random], Any], ...]] = {
         _of_any_length,
         lambda r: r.randint(1, 12),
         _year,
+        lambda r: r.randint(40, 105),
     ),
     "float": (
         lambda r: round(r.uniform(-50, 150), 2),
