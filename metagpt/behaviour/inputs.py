@@ -38,12 +38,47 @@ _RECORDS: Sequence[dict[str, str]] = (
 _LENGTHS = (0, 1, 2, 3, 5, 8)
 
 
-def sample_inputs(annotation: str) -> list[Any]:
-    """Arguments of a type as `list[int]` or `dict[str, int]` says it, edge cases first; none for a type unknown here."""
+MOST_HINTS = 4
+MOST_HINTED = 8
+"""Inputs made from hints."""
+
+
+def sample_inputs(annotation: str, hints: Sequence[str | float] = ()) -> list[Any]:
+    """Arguments of a type as `list[int]` or `dict[str, int]` says it; none for a type unknown here.
+
+    Args:
+        annotation: The type.
+        hints: Texts and numbers that the goal speaks of: arguments with them in come first, then edge cases and others.
+    """
     try:
-        return _samples(ast.parse(annotation, mode="eval").body)
+        node = ast.parse(annotation, mode="eval").body
     except (SyntaxError, ValueError):
         return []
+    return [*_hinted(node, hints[:MOST_HINTS])[:MOST_HINTED], *_samples(node)]
+
+
+def _hinted(node: ast.expr, hints: Sequence[str | float]) -> list[Any]:
+    """Arguments in which a step that looks for a hint finds it, and some in which it just misses it."""
+    texts = [hint for hint in hints if isinstance(hint, str)]
+    numbers = [hint for hint in hints if not isinstance(hint, str)]
+    match node:
+        case ast.Name(id="str"):
+            ways = ("{0}", "one {0} two{0}", "{0}s and {0}", "{0}{0} three")
+            return [way.format(text) for way in ways for text in texts]
+        case ast.Name(id="int"):
+            return [int(number) + beside for beside in (0, 1, -1) for number in numbers]
+        case ast.Name(id="float"):
+            return [number + beside for beside in (0.0, 0.5, -0.5) for number in numbers]
+        case ast.Subscript(value=ast.Name(id="list"), slice=item):
+            found, others = _hinted(item, hints), _samples(item)
+            return [[*found[:3], *others[2:4]], [others[1], *found[-2:], found[0]], [*others[2:4], found[0]]] if found and others else []
+        case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[ast.Name(id="str"), item])):
+            found, others = _hinted(item, hints), _samples(item)
+            values = [*found[:3], *others[1:4]]
+            names = [*texts, "ann", "bob", "carol", "dave"]
+            return [dict(zip(names, order, strict=False)) for order in (values, values[::-1])] if others and hints else []
+        case _:
+            return []
 
 
 def _samples(node: ast.expr) -> list[Any]:

@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from metagpt.behaviour import Choice, Outcome, choose, holds, sample_inputs
+from metagpt.roles.software.goal_tokens import read_tokens
 from metagpt.roles.software.messages import Checks, Example, Program, Requirements
 from metagpt.roles.software.signatures import Signature, read_signature
 
-__all__ = ["AGREEMENT", "AGREEMENT_WITH_EXAMPLES", "Trial", "Verdict", "expected_cases", "judge_trials", "signature_of", "trial_inputs"]
+__all__ = [
+    "AGREEMENT",
+    "AGREEMENT_WITH_EXAMPLES",
+    "Trial",
+    "Verdict",
+    "expected_cases",
+    "judge_trials",
+    "named_values",
+    "signature_of",
+    "trial_inputs",
+]
 
 AGREEMENT = 0.85
 """Share of a model's samples that must behave alike for a program to pass without an example of the goal.
@@ -79,9 +90,17 @@ def trial_inputs(requirements: Requirements, checks: Checks) -> list[Any]:
     known = [case[0] for case in expected_cases(requirements, checks)]
     others = list(checks.inputs)
     if requirements.is_sampled and signature is not None and len(signature.parameters) == 1:
-        others += sample_inputs(signature.parameters[0][1])
+        stated = [value for pair in requirements.given for value in pair]
+        others += sample_inputs(signature.parameters[0][1], [each for each in named_values(requirements.goal) if each not in stated])
     new = {_key(value): value for value in others}
     return [*known, *[value for key, value in new.items() if key not in set(map(_key, known))][:MOST_INPUTS]]
+
+
+def named_values(goal: str) -> list[str | float]:
+    """The quoted texts and the numbers of a goal, each once; long texts and large numbers make no good arguments."""
+    values = [token.values[0].value for token in read_tokens(goal) if token.is_value]
+    texts_and_numbers = [value for value in values if isinstance(value, str | int | float) and not isinstance(value, bool)]
+    return list(dict.fromkeys(each for each in texts_and_numbers if (0 < len(each) <= 40 if isinstance(each, str) else abs(each) <= 1000)))
 
 
 def _key(value: Any) -> str:

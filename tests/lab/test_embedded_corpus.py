@@ -7,8 +7,11 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
+import pytest
+
 from metagpt.actions.sandbox import open_sandbox
 from metagpt.behaviour import Outcome, holds, observe
+from metagpt.lab.embedded import mutations
 from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain, chain_inputs, is_sensible, random_chain
 from metagpt.lab.embedded.corpus import Example, ask, examples, training_chain
@@ -18,6 +21,7 @@ from metagpt.lab.embedded.mutations import broken_program
 from metagpt.lab.embedded.phrase_table import phrase_table
 from metagpt.lab.embedded.properties import holding_properties
 from metagpt.lab.embedded.sentences import Speaker
+from metagpt.lab.embedded.written import find_chain
 
 
 @cache
@@ -136,3 +140,11 @@ def test_verbs_are_inflected() -> None:
     assert gerund("take them and square them") == "taking them and squaring them"
     assert third_person("only multiply them") == "only multiplies them"
     assert third_person("grumpily sort") is None
+
+
+def test_a_spoilt_program_that_goes_on_and_on_is_no_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = find_chain(["add 1 to the number"])
+    endless = chain.code().replace("return number + 1", "return sum(1 for n in range(10**12))")
+    assert endless != chain.code()
+    monkeypatch.setattr(mutations, "_wrong", lambda *_: endless)
+    assert broken_program(chain, "", "", [3], random.Random(1)) is None

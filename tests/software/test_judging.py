@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from metagpt.behaviour import Outcome, choose, sample_inputs
 from metagpt.roles.software import judging
-from metagpt.roles.software.judging import Trial, Verdict, expected_cases, judge_trials, trial_inputs
+from metagpt.roles.software.judging import Trial, Verdict, expected_cases, judge_trials, named_values, trial_inputs
 from metagpt.roles.software.messages import Checks, Example, Program, Reading, Requirements, Specification
 
 
@@ -146,6 +146,35 @@ def test_inputs_are_tried_once_and_are_bounded() -> None:
     inputs = trial_inputs(wanted, Checks(inputs=[3, 1, 1, 2, *range(100, 200)]))
     assert inputs[:3] == [3, 1, 2]
     assert len(inputs) == 1 + judging.MOST_INPUTS
+
+
+def test_values_that_the_goal_names_are_among_the_inputs() -> None:
+    wanted = requirements([9], drawn=9, signature="f(text: str) -> int")
+    named = wanted.model_copy(update={"goal": """count how often 'zebra' or "owl" occurs, at most 7 times"""})
+    assert not any("zebra" in value for value in trial_inputs(wanted, Checks()))
+    inputs = trial_inputs(named, Checks(inputs=["first"]))
+    assert inputs[0] == "first"
+    assert {"zebra", "owl"} <= set(inputs)
+    assert set(sample_inputs("str")) & set(inputs)
+    assert named_values(named.goal) == ["zebra", "owl", 7]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "found"),
+    [
+        ("int", lambda value: value == 41),
+        ("list[int]", lambda value: 41 in value),
+        ("list[str]", lambda value: "zebra" in value),
+        ("list[list[int]]", lambda value: any(41 in row for row in value)),
+        ("dict[str, int]", lambda value: "zebra" in value),
+        ("dict[str, str]", lambda value: "zebra" in value.values()),
+        ("dict[str, list[str]]", lambda value: any("zebra" in each for each in value.values())),
+        ("list[dict[str, str]]", lambda value: any("zebra" in record.values() for record in value)),
+    ],
+)
+def test_inputs_of_each_type_hold_the_hints(annotation: str, found: Callable[[Any], bool]) -> None:
+    assert not any(map(found, sample_inputs(annotation)))
+    assert any(map(found, sample_inputs(annotation, ["zebra", 41])))
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def _size(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, list | tuple | dict):
-        return len(value) + sum(map(_size, value.values() if isinstance(value, dict) else value))
+        return 1 + sum(map(_size, value.values() if isinstance(value, dict) else value))
     return 1
 
 

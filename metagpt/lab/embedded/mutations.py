@@ -3,7 +3,9 @@
 import copy
 import random
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import accepts, load_primitives, random_step
@@ -11,6 +13,8 @@ from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.loading import load_source
 
 __all__ = ["broken_program"]
+
+_LINES = 20_000
 
 _SWAPS: tuple[tuple[str, str], ...] = (
     ("==", "!="),
@@ -74,7 +78,10 @@ def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any]
             expected = chain.run(value)
         except Exception:  # noqa: BLE001, S112  an argument unfit for the chain
             continue
-        outcome = _outcome(wrong, function, value)
+        try:
+            outcome = _outcome(wrong, function, value)
+        except _TooLongError:
+            return None
         if isinstance(outcome, str):
             return wrong, f"{called.format(repr(value))} {outcome}"
         if outcome[0] != expected or type(outcome[0]) is not type(expected):
@@ -121,6 +128,31 @@ def _other_step(chain: Chain, name: str, argument: str, rng: random.Random) -> s
 
 def _outcome(code: str, function: str, value: Any) -> tuple[Any] | str:
     try:  # a variation of the project's own code, not a model's
-        return (getattr(load_source("broken", code), function)(copy.deepcopy(value)),)
+        return (_run_briefly(getattr(load_source("broken", code), function), copy.deepcopy(value)),)
+    except _TooLongError:
+        raise
     except Exception as error:  # noqa: BLE001  the failure is what is wanted
         return f"raised {type(error).__name__}: {str(error)[:80]}"
+
+
+class _TooLongError(Exception):
+    """The spoilt program goes on and on: it may look for the divisors of a factorial."""
+
+
+def _run_briefly(function: Callable[[Any], Any], value: Any) -> Any:
+    """What the function returns within so many lines: lines, unlike seconds, are the same in a training that is resumed."""
+    left = _LINES
+
+    def count(_frame: FrameType, _event: str, _argument: object) -> Any:  # Any: a trace function returns its like
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _TooLongError
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        return function(value)
+    finally:
+        sys.settrace(before)
