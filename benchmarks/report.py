@@ -16,6 +16,8 @@ from benchmarks.runner import Result
 __all__ = ["Conditions", "row_table", "summary_table", "write_results"]
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+ONE_BY_ONE = "# Measured one by one"
+"""The heading from which on RESULTS.md is written by hand: figures of single scripts, each with its command; they are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,21 +86,24 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def write_results(results: Sequence[Result], conditions: Conditions) -> Path:
-    """Write RESULTS.md anew."""
+    """Write RESULTS.md anew, up to what was measured one by one."""
+    kept = RESULTS.read_text().partition(ONE_BY_ONE)[1:] if RESULTS.exists() else ()
     parts = [
         "# Benchmarks",
         _preamble(conditions),
         summary_table(results),
         *(f"## {result.row.title}\n\n{row_table(result)}" for result in results),
     ]
+    if any(kept):
+        parts.append("".join(kept).rstrip("\n"))
     RESULTS.write_text("\n\n".join(parts) + "\n")
     return RESULTS
 
 
 def _preamble(conditions: Conditions) -> str:
     lines = [
-        f"Written by `{conditions.command}` on {datetime.now(UTC).date().isoformat()}; do not edit. CPU time is what counts: wall time"
-        " depends on what else the machine does.",
+        f"Written by `{conditions.command}` on {datetime.now(UTC).date().isoformat()}; do not edit above “Measured one by one”."
+        " CPU time is what counts: wall time depends on what else the machine does.",
         f"Medians of {conditions.rounds} rounds; in a round every contender runs once, in a process of its own, after a warm-up.",
         "",
         f"- Machine: {_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.release().split('-')[0]} {platform.machine()},"
