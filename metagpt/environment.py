@@ -29,13 +29,13 @@ from metagpt.runtime.execution import Execution, Suspended, error_record
 from metagpt.runtime.outbox import Outbox, checked_return
 from metagpt.runtime.policy import Policy
 from metagpt.runtime.publishing import message_in_hand
+from metagpt.runtime.questions import overdue
 from metagpt.runtime.reducer import decide
 from metagpt.runtime.remembering import decode_memory, encode_memory
 from metagpt.runtime.role_state import changed_state, load_state
 from metagpt.runtime.state import Invocation, State
 from metagpt.runtime.ticks import (
     ActionStarted,
-    Answered,
     CallRequested,
     CancelRequested,
     DeadlinePassed,
@@ -341,9 +341,8 @@ class Environment:
     async def _take_default(self, pending: Pending) -> None:
         """Answer in the place of a person who took too long."""
         assert pending.until is not None, "only what has an end is waited for"
-        assert pending.default is not None, "a limit has a default"
         await self.clock.sleep(max(0.0, pending.until - self.clock.now()))
-        self.post(Answered(self.clock.now(), pending.id, pending.default, pending.role, by_default=True))
+        self.post(overdue(pending, self.clock.now()))
 
     # handlers
 

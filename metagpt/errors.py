@@ -12,6 +12,7 @@ MetaGPTError
 │   ├── LimitReachedError
 │   ├── NoOutputError
 │   ├── RunCancelledError
+│   ├── UnansweredError
 │   ├── ActionError
 │   │   └── ActionServerError
 │   └── SandboxError
@@ -73,6 +74,7 @@ __all__ = [
     "ServerError",
     "StreamCutError",
     "TeamError",
+    "UnansweredError",
     "UnknownRunError",
     "UnroutableError",
     "did_you_mean",
@@ -156,6 +158,10 @@ class RunCancelledError(RunError):
     """The run was cancelled before it ended."""
 
 
+class UnansweredError(RunError):
+    """Nobody agreed to an output in time, and its limit says that it is rejected then."""
+
+
 class ActionError(RunError):
     """An action that failed, was refused by the policy or is unknown."""
 
@@ -218,6 +224,13 @@ class RefusedError(ModelError):
 
 class ContextOverflowError(ModelError):
     """The chat is longer than the model's context window."""
+
+    def __init__(self, text: str, *, prompt_tokens: int | None = None, window_tokens: int | None = None) -> None:
+        super().__init__(text)
+        self.prompt_tokens = prompt_tokens
+        """Of the chat, where the model or its server said it."""
+        self.window_tokens = window_tokens
+        """Of prompt and answer together, likewise."""
 
 
 class ModelUnavailableError(ModelError):

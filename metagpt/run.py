@@ -79,9 +79,10 @@ class Run(Generic[Out]):
         return self.status != "done"
 
     def difference(self, pending: Pending) -> str:
-        """What would change if a person agreed, as a unified diff; empty where there is nothing to compare with.
+        """Everything that a person lets through who agrees, as unified diffs; whole where there is nothing to compare with.
 
-        Files are compared with those in the run's folder, messages with the last one of their type.
+        Files are compared with those in the run's folder, messages with the last one of their type. Of an action only its files
+        are shown, as its arguments stand in `pending.text`.
         """
         from metagpt.runtime.differences import difference
 

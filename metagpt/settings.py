@@ -13,20 +13,25 @@ Variables, with two underscores between the parts, or one where that can be read
 
 Tables [mcp.NAME] name servers that this user lets roles have started. They stand in metagpt.toml, or for all projects in
 `~/.metagpt/metagpt.toml`; no variable, flag, team file or workspace of a run can add one.
+
+A file that stands where runs write is read only as it was before the first of them: see `metagpt.trust`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from metagpt.errors import ConfigError, did_you_mean
+from metagpt.trust import believe, check_content, check_presence, is_noted, note
 
 __all__ = [
     "FILE_NAME",
@@ -36,7 +41,9 @@ __all__ = [
     "PeopleSettings",
     "PriceSettings",
     "Settings",
+    "believe_settings",
     "find_settings_file",
+    "note_workspace",
     "read_settings",
 ]
 
@@ -131,15 +138,13 @@ def read_settings(folder: Path | None = None, environ: Mapping[str, str] | None 
         environ: Variables; those of the process if left out.
 
     Raises:
-        ConfigError: a file that is not TOML, an unknown key or variable, or a value of the wrong type.
+        ConfigError: a file that is not TOML, that a run could have written, an unknown key or variable, or a value of the wrong type.
     """
+    check_presence(folder or Path.cwd())
     file = find_settings_file(folder or Path.cwd())
     table = _load(file) if file is not None else {}
     _check_sections(str(file), table)
     servers = {**_servers_for_all_projects(os.environ if environ is None else environ), **table.get("mcp", {})}
-    for section in ("mcp", "policy"):
-        if file is not None and section in table:
-            _refuse_in_workspace(file, section)
     overridden = _overlay(table, os.environ if environ is None else environ)
     owner = " and ".join([*([str(file)] if file else []), *(["METAGPT_… variables"] if overridden else [])])
     return Settings(
@@ -160,15 +165,75 @@ def find_settings_file(folder: Path) -> Path | None:
     return next((here / FILE_NAME for here in (start, *start.parents) if (here / FILE_NAME).is_file()), None)
 
 
+def note_workspace(folder: Path) -> None:
+    """Note that models may write to a folder, before they do; with what is believed of the settings in it.
+
+    Raises:
+        SandboxError: it cannot be noted, or the notes lie in it.
+    """
+    places = [find_settings_file(folder), _file_for_all_projects(os.environ)]
+    with contextlib.suppress(FileNotFoundError):  # the working folder is gone
+        places.append(find_settings_file(Path.cwd()))
+    found = {}
+    for file in {file for file in places if file is not None}:
+        with contextlib.suppress(ConfigError):  # not believed before, and not now
+            found[file] = _content(file)
+    note(folder, found)
+
+
+def believe_settings(file: Path) -> bool:
+    """Take a settings file for the user's own as it stands now, or for rightly gone; whether it is there.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    content = _bytes(file) if file.is_file() else None
+    believe(file, content, folder=next((folder for folder, _ in _products(file)), None))
+    return content is not None
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; expected a readable file. Change its mode, or remove it.") from error
+
+
+def _content(file: Path) -> bytes:
+    """The file's content, if no run could have written it.
+
+    Raises:
+        ConfigError: one could, or it cannot be read.
+    """
+    content = _bytes(file)
+    check_content(file, content)
+    if not is_noted(file):
+        for _, run_id in _products(file):
+            raise ConfigError(
+                f"{file}: found it in the products of run {run_id!r}; expected no settings there, for models write those files."
+                f" Look at it: if it is yours, run `metagpt trust {shlex.quote(str(file))}`; else remove it."
+            )
+    return content
+
+
+def _products(file: Path) -> Iterator[tuple[Path, str]]:
+    """Folders around the file that the record of a run stands in, with the run's id: they may come from elsewhere."""
+    for folder in file.absolute().parents:
+        try:
+            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict) and "run_id" in record:
+            yield folder, str(record["run_id"])
+
+
 def _load(file: Path) -> Table:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(_content(file).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{file}: found text that is no TOML ({error}); expected tables such as [models.default]. Mend that line."
         ) from error
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; expected a readable file. Change its mode, or remove it.") from error
 
 
 def _check_sections(owner: str, table: Table) -> None:
@@ -191,9 +256,8 @@ def _check_sections(owner: str, table: Table) -> None:
 
 def _servers_for_all_projects(environ: Mapping[str, str]) -> Table:
     """The tables [mcp.NAME] of the user's own file, which holds nothing else."""
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    file = Path(home or "") / ".metagpt" / FILE_NAME
-    if not home or not file.is_file():
+    file = _file_for_all_projects(environ)
+    if file is None:
         return {}
     table = _load(file)
     for section in table:
@@ -204,18 +268,10 @@ def _servers_for_all_projects(environ: Mapping[str, str]) -> Table:
     return servers
 
 
-def _refuse_in_workspace(file: Path, section: str) -> None:
-    """Refuse a section that allows something, in a file that stands in the products of a run: a model may have written it."""
-    for folder in file.parents:
-        try:
-            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict) and "run_id" in record:
-            raise ConfigError(
-                f"{file}: found [{section}] in the products of run {record['run_id']!r}; expected none there, for models write those files."
-                f" Write it into {'~/.metagpt' if section == 'mcp' else 'a folder of your own, above'}/{FILE_NAME}, if it is yours."
-            )
+def _file_for_all_projects(environ: Mapping[str, str]) -> Path | None:
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    file = Path(home or "") / ".metagpt" / FILE_NAME
+    return file if home and file.is_file() else None
 
 
 # values

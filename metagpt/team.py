@@ -34,7 +34,7 @@ from metagpt.runtime.clock import Clock, SystemClock
 from metagpt.runtime.codec import TickCodec, types_by_tag
 from metagpt.runtime.outbox import Outbox
 from metagpt.runtime.policy import Policy
-from metagpt.runtime.questions import read_answer, unfit_defaults, union_of
+from metagpt.runtime.questions import overdue, read_answer, unfit_defaults, union_of
 from metagpt.runtime.state import State
 from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, EditArguments, Pending, Reject, RunResumed, RunStarted, Tick, WaitLimit
 from metagpt.runtime.wiring import Wiring
@@ -187,7 +187,8 @@ class Team(Generic[In, Out]):
         wrong = findings(self._handlers, names, self.start, self.final, found)
         if not self.journal.durable:
             wrong += [
-                f"{h.key}: approve=True with a journal in memory; a person's answer could come too late. Pass journal=SqliteJournal(path)."
+                f"{h.key}: approve=True with a journal in memory; a person's answer could come too late. Pass journal=SqliteJournal(path);"
+                " for the command line, which has a journal, write a function: def team(journal): return Team(..., journal=journal)."
                 for h in self._handlers
                 if h.spec.approve
             ]
@@ -363,7 +364,7 @@ class Team(Generic[In, Out]):
             self.check_answer(state.pending[pending], answer)
         given = [Answered(now, pending, answer, state.pending[pending].role) for pending, answer in answers.items()]
         late = [
-            Answered(now, each.id, each.default, each.role, by_default=True)
+            overdue(each, now)
             for each in state.pending.values()
             if each.id not in answers and each.until is not None and each.until <= now and each.default is not None
         ]
@@ -407,7 +408,7 @@ class Team(Generic[In, Out]):
 
     def _environment(self, state: State, log: RunLog, deps: Any) -> Environment:
         folder = self._workspace or Path(tempfile.gettempdir()) / f"metagpt-{state.run_id}"
-        return Environment(state, log, self._setting, workspace=Workspace(folder), deps=deps)
+        return Environment(state, log, self._setting, workspace=Workspace(folder, of_run=True), deps=deps)
 
     def _stream(self, opened: _Opened, first: Callable[[], Tick]) -> RunStream[Out]:
         environment = opened.environment

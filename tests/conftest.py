@@ -38,6 +38,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The workspaces of these runs are noted beside the tests' own files."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.getbasetemp() / "state")
+
+
 @pytest.fixture(autouse=True)
 def no_foreign_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment as on a fresh machine."""

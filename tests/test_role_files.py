@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from metagpt import Goal, Message, Role, Team, WindowMemory, action, on
+from metagpt import Approve, Goal, Message, Reject, Role, Team, WaitLimit, WindowMemory, action, on
 from metagpt.actions.interface import Action
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import ConfigError, TeamError
 from metagpt.from_file.toml_file import toml_lines
 from metagpt.testing import FunctionModel, ScriptedModel, call, data, text
+from tests.cli.projects import invoke
 
 REVIEWER = """---
 name: reviewer
@@ -267,6 +269,59 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(name: str, content:
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(ConfigError, match=said):
         Role.from_file(path)
+
+
+def test_a_finding_ends_with_one_full_stop(tmp_path: Path) -> None:
+    for found in findings(tmp_path / "role.toml", FAULTY):
+        assert re.search(r"[^.?][.?]$", found), found
+
+
+LIMITED = REVIEWER.replace("{temperature: 0, limit: 3}", "{approve: %s}")
+
+
+@pytest.mark.parametrize(
+    ("written", "approve"),
+    [
+        ("true", True),
+        ("false", False),
+        ("{seconds: 60}", WaitLimit(seconds=60)),
+        ("{seconds: 0.5, default: approve}", WaitLimit(seconds=0.5, default=Approve())),
+        ("{seconds: 60, default: 'reject: too slow'}", WaitLimit(seconds=60, default=Reject("too slow"))),
+        ("{seconds: 60, default: reject}", WaitLimit(seconds=60, default=Reject())),
+    ],
+)
+def test_a_file_says_how_long_a_person_may_take_and_what_counts_then(written: str, approve: object, tmp_path: Path) -> None:
+    role = Role.from_file(write(tmp_path / "role.md", LIMITED % written))
+    assert role.handlers["review"].approve == approve
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("3600", "found approve = 3600; expected true, or { seconds = 3600"),
+        ("{}", "found seconds = None"),
+        ("{seconds: 0}", "found seconds = 0; expected more than 0"),
+        ("{seconds: .inf}", "found seconds = inf"),
+        ("{seconds: 60, default: perhaps}", "found default = 'perhaps'; expected \"approve\" or"),
+        ("{seconds: 60, otherwise: approve}", "found key 'otherwise'"),
+    ],
+)
+def test_a_limit_that_is_none_is_a_finding(written: str, said: str, tmp_path: Path) -> None:
+    (found,) = findings(tmp_path / "role.md", LIMITED % written)
+    assert said in found
+
+
+def test_check_takes_a_roles_file_for_a_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "reviewer.md", REVIEWER)
+    done = invoke("check", "reviewer.md")
+    assert (done.exit_code, done.stdout.startswith("role 'reviewer': 1 handler; no findings.")) == (0, True), done.stdout
+    for name, content in (("wrong.md", REVIEWER.replace("draft.text", "draft.txt")), ("wrong.toml", FAULTY)):
+        write(tmp_path / name, content)
+        done = invoke("check", name)
+        assert (done.exit_code, done.stdout.startswith(f"role file '{name}': ")) == (1, True), done.stdout
+    done = invoke("graph", "reviewer.md")
+    assert "found a role's file; expected a team's" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

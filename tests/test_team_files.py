@@ -251,6 +251,12 @@ def test_a_finding_names_its_line(old: str, new: str, line: int, said: str, tmp_
     assert all(re.match(r"\d+: ", each) for each in found)
 
 
+def test_a_misspelt_final_is_told_once(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path / "t.toml", TOML.replace('final = "Review"', 'final = "Revew"'))
+    assert found.startswith("4: the file: found 'Revew'")
+    assert found.endswith("Did you mean 'Review'?")
+
+
 def test_a_finding_about_a_role_of_another_file_names_that_file(tmp_path: Path) -> None:
     critic = write(tmp_path / "critic.md", "A critic.\n## review: Pitch -> Review\nReview {{ pitch.txt }}.\n")
     content = TOML[: TOML.index("[roles.critic]")] + "[roles.critic]\nfile = 'critic.md'\n"
@@ -360,11 +366,12 @@ def test_a_file_that_is_no_toml_ends_with_2(folder: Path) -> None:
     assert done.stderr.startswith("error: t.toml:1: found text that is no TOML")
 
 
+def answer(request: Any) -> Any:
+    return {"approved": True} if request.call == "critic.review" else {"text": "tea"}
+
+
 def test_run_and_resume_take_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from metagpt.cli import models
-
-    def answer(request: Any) -> Any:
-        return {"approved": True} if request.call == "critic.review" else {"text": "tea"}
 
     monkeypatch.setattr(models, "open_model", lambda reference, options=None: FunctionModel(answer))
     asked = TOML.replace('says = "Pitch"', 'says = "Pitch"\napprove = true', 1)
@@ -377,6 +384,65 @@ def test_run_and_resume_take_a_file(folder: Path, monkeypatch: pytest.MonkeyPatc
     done = invoke(*words)
     assert done.exit_code == 0, done.output
     assert "approved: true" in done.stdout
+
+
+def unnamed(output: str) -> list[str]:
+    """The words that answer what a run waits for, without the team."""
+    words = next(line for line in output.splitlines() if line.startswith("answer with")).partition("metagpt ")[2].split()
+    at = words.index("--team")
+    return words[:at] + words[at + 2 :]
+
+
+def test_resume_finds_a_team_that_is_data_where_it_stood(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metagpt.cli import models
+
+    monkeypatch.setattr(models, "open_model", lambda reference, options=None: FunctionModel(answer))
+    critic = "A critic.\n## review: Pitch -> Review\nReview {{ pitch.text }}.\n"
+    write(folder / "critic.md", critic)
+    asked = TOML[: TOML.index("[roles.critic]")].replace('says = "Pitch"', 'says = "Pitch"\napprove = true', 1)
+    write(folder / "pitchers.toml", asked + "[roles.critic]\nfile = 'critic.md'\n")
+    waiting = invoke("run", "tea", "--team", "pitchers.toml")
+    assert waiting.exit_code == 3, waiting.output
+    words = unnamed(waiting.stdout)
+
+    write(folder / "critic.md", critic.replace("A critic", "Another critic"))
+    refused = invoke(*words)
+    assert refused.exit_code == 2
+    assert "found team file 'pitchers.toml' changed since run" in refused.stderr
+    assert refused.stderr.strip().endswith(f"--team pitchers.toml {' '.join(words[2:])}")
+
+    (folder / "critic.md").unlink()
+    assert "changed since run" in invoke(*words).stderr
+    write(folder / "critic.md", critic)
+    (folder / "pitchers.toml").rename(folder / "moved.toml")
+    gone = invoke(*words)
+    assert (gone.exit_code, "found no team file" in gone.stderr, "--team FILE --answer" in gone.stderr) == (2, True, True)
+    (folder / "moved.toml").rename(folder / "pitchers.toml")
+
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    rejected = invoke(*(word.replace("approve", "reject:more") for word in words), "--journal", str(folder / ".metagpt" / "journal.db"))
+    assert rejected.exit_code == 3, rejected.output
+    monkeypatch.chdir(folder)
+    done = invoke(*words[:-1], words[-1].replace("=", ".2="))
+    assert done.exit_code == 0, done.output
+    assert "approved: true" in done.stdout
+
+
+def test_a_team_that_has_changed_goes_on_where_it_is_named_and_fits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from metagpt.cli import models
+
+    monkeypatch.setattr(models, "open_model", lambda reference, options=None: FunctionModel(answer))
+    asked = TOML.replace('says = "Pitch"', 'says = "Pitch"\napprove = true', 1)
+    write(folder / "pitchers.toml", asked)
+    words = [*unnamed(invoke("run", "tea", "--team", "pitchers.toml").stdout), "--team", "pitchers.toml"]
+    write(folder / "pitchers.toml", asked.replace("roles.writer", "roles.author"))
+    unfit = invoke(*words)
+    assert (unfit.exit_code, "found records that this team cannot follow" in unfit.stderr) == (2, True)
+    write(folder / "pitchers.toml", asked.replace("A strict critic", "A mild critic"))
+    done = invoke(*words)
+    assert done.exit_code == 0, done.output
+    assert "note: pitchers.toml has changed since the run was started" in done.stderr
 
 
 def test_a_file_takes_no_sandbox_and_says_so(folder: Path) -> None:

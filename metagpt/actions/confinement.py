@@ -1,7 +1,8 @@
 """Reading and writing in a workspace that a program nobody has read could write to.
 
 Such a program can plant links (main.py -> ~/.ssh/id_rsa), pipes that block whoever opens them, and huge files. Here no
-link is followed, in no part of a path, and nothing but regular files is read.
+link is followed, in no part of a path, and nothing but regular files is read. What later runs go by is not written: settings
+(`metagpt.toml`) and what stands in `.metagpt`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metagpt.errors import SandboxError
+from metagpt.settings import FILE_NAME
 
 __all__ = ["confined_path", "is_unfinished", "read_confined", "write_confined"]
 
 _MAX_READ_BYTES = 64 << 20
 _HELD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether a path can be walked by open folders; where it cannot (Windows), each part is looked at before it is used."""
+_KEPT = (FILE_NAME, ".metagpt")
+"""Names that nothing below a workspace is written under."""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -71,9 +75,12 @@ def write_confined(workspace: Path, relative: str, content: bytes | str) -> Path
     Readers see the old file or the new one. A link of that name is replaced, not followed; the mode of a file is kept.
 
     Raises:
-        SandboxError: For a path outside, a link in place of a folder, and a folder in place of the file.
+        SandboxError: For a path outside, a link in place of a folder, a folder in place of the file, and settings.
     """
     *folders, name = _parts(workspace, relative)
+    for part in (*folders, name):
+        if part.rstrip(". ").casefold() in _KEPT:  # as file systems may read it
+            raise _refusal(workspace, relative, f"{part!r} says what later runs may do, and is the user's alone")
     written = content.encode() if isinstance(content, str) else content
     with _translated(workspace, relative), _opened_folder(workspace, folders, make=True) as (folder, prefix):
         temporary = f"{prefix}.{secrets.token_hex(8)}.tmp"

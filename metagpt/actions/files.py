@@ -22,6 +22,8 @@ MOST_CHARS = 200_000
 MOST_FILES = 2_000
 """Longest listing."""
 
+_RECORD = "run.json"
+
 
 @action(reads=True, idempotent=True)
 async def read_file(path: str, context: ActionContext) -> str:  # noqa: D417 - the docstring is for the model, which does not see the context
@@ -56,6 +58,8 @@ async def write_file(path: str, text: str, context: ActionContext) -> str:  # no
             f"action 'write_file': found {path!r}, a file of git's own, where it could name programs to run; expected another place."
             " Use the git actions."
         )
+    if [part.rstrip(". ").casefold() for part in PurePosixPath(path).parts] == [_RECORD]:
+        raise ActionError(f"action 'write_file': found {path!r}, the record of the run itself; expected another file. Choose another name.")
     with _told("write_file", path, context):
         await asyncio.to_thread(context.workspace.write_text, path, text)
     return f"wrote {len(text)} characters to {path}"

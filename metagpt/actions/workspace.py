@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metagpt.actions.confinement import confined_path, is_unfinished, read_confined, write_confined
+from metagpt.settings import note_workspace
 
 __all__ = ["Workspace"]
 
@@ -13,14 +14,26 @@ class Workspace:
     """The folder of one run. Paths are relative to it; `..`, absolute paths and links that lead out are refused.
 
     Files are replaced whole: a reader, or a crash, sees the old file or the new one.
+
+    Args:
+        path: The folder.
+        of_run: Whether models may write to it, which is noted before its first use.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, of_run: bool = False) -> None:
         self._path = path
+        self._is_to_be_noted = of_run
 
     @property
     def path(self) -> Path:
-        """The folder; made, for its owner alone, when first asked for."""
+        """The folder; made, for its owner alone, when first asked for.
+
+        Raises:
+            SandboxError: it may be no run's workspace.
+        """
+        if self._is_to_be_noted:
+            note_workspace(self._path)
+            self._is_to_be_noted = False
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._path
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from metagpt.cli.wording import plainly
 from metagpt.errors import ConfigError, did_you_mean
 from metagpt.message import Message, tag_of
 from metagpt.runtime.questions import arguments_of
@@ -42,8 +41,8 @@ def changed(pending: Pending, text: str) -> Edit | EditArguments:
             return Edit(type(pending.proposed[0]).model_validate_json(text))
         first, *more = _listed(pending, text)
         return Edit(first, tuple(more))
-    except (ValidationError, ValueError) as error:
-        raise ConfigError(f"edit: found text that does not fit ({error}); expected it as it was proposed. Mend it.") from error
+    except ValueError as error:  # a ValidationError is one
+        raise ConfigError(f"edit: found text that does not fit ({plainly(error)}); expected it as it was proposed. Mend it.") from error
 
 
 def _listed(pending: Pending, text: str) -> list[Message]:

@@ -24,6 +24,7 @@ from metagpt.cli.run import run
 from metagpt.cli.runs import runs
 from metagpt.cli.show import show
 from metagpt.cli.statuses import status_of_error
+from metagpt.cli.trust import trust
 from metagpt.errors import MetaGPTError
 
 __all__ = ["app", "start"]
@@ -77,6 +78,7 @@ app.command()(chat)
 app.command()(new)
 app.command()(plugins)
 app.command()(doctor)
+app.command()(trust)
 app.command()(devices)
 app.command()(improve)
 app.command()(rollback)

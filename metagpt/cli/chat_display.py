@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TextIO
 
@@ -14,11 +15,12 @@ from metagpt.runtime.differences import lines_of
 __all__ = ["ReplyDisplay", "spoken"]
 
 _TOLD = (
-    ev.MessagePublishedEvent, ev.HandlerFailedEvent, ev.DeltasDiscardedEvent, ev.ActionStartedEvent, ev.ActionEndedEvent, ev.AnsweredEvent,
-    ev.DroppedFromContextEvent,
+    ev.MessagePublishedEvent, ev.ActionStartedEvent, ev.ActionEndedEvent, ev.AnsweredEvent, ev.DroppedFromContextEvent,
 )  # fmt: skip
 """What is told of a team's work."""
-_OF_A_ROLE = (ev.HandlerFailedEvent, ev.ActionStartedEvent, ev.ActionEndedEvent, ev.AnsweredEvent)
+_OF_A_ROLE = (ev.ActionStartedEvent, ev.ActionEndedEvent, ev.AnsweredEvent)
+_PATIENCE_S = 0.5
+"""How long a failure is kept back: what ends the turn is told by its end, and need not be told twice."""
 
 
 def spoken(message: Message) -> str:
@@ -44,22 +46,31 @@ class ReplyDisplay:
         self._aside = aside or (self._file if self._file.isatty() else sys.stderr)
         self._shown = ""
         """What has been shown of the answer that is being made."""
+        self._failure: ev.DeltasDiscardedEvent | ev.HandlerFailedEvent | None = None
+        """The last one, not told yet."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def show(self, event: ev.Event) -> None:
         """Show one event."""
+        if isinstance(event, ev.DeltasDiscardedEvent | ev.HandlerFailedEvent):
+            self._keep_back(event)
+            return
+        if not isinstance(event, ev.RunEndedEvent):
+            self._tell_failure()
         if not self._speaks:
             if isinstance(event, _TOLD) and not _is_an_end(event):
                 self._line(line_of(event))
         elif isinstance(event, ev.DeltaEvent):
             self._shown += event.text
             self._write(visible(event.text))
-        elif isinstance(event, ev.DeltasDiscardedEvent):
-            self._line(f"[{line_of(event)}]")
         elif isinstance(event, _OF_A_ROLE) and (line := line_of(event)):
             self._line(f"[{line}]")
 
     def end(self, output: Message | None) -> None:
-        """Show what has not been shown yet."""
+        """Show what has not been shown yet; without an output, the caller tells why."""
+        if output is None:
+            self._failure = None
+        self._tell_failure()
         if output is None:
             self._break()
             return
@@ -72,6 +83,27 @@ class ReplyDisplay:
             self._break()
         else:
             self._write(f"{spoken(output)}\n")
+
+    def _keep_back(self, failure: ev.DeltasDiscardedEvent | ev.HandlerFailedEvent) -> None:
+        """Tell it soon, if the turn goes on; a handler's failure takes the place of the call's that it came from."""
+        before = self._failure
+        if before is not None and _reason(before) not in _reason(failure):
+            self._tell_failure()
+        self._failure = failure
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._timer is None:
+            self._timer = loop.call_later(_PATIENCE_S, self._tell_failure)
+
+    def _tell_failure(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._line(f"[{line_of(failure)}]" if self._speaks else line_of(failure))
 
     def _line(self, text: str) -> None:
         if text:
@@ -87,6 +119,10 @@ class ReplyDisplay:
     def _write(self, text: str) -> None:
         self._file.write(text)
         self._file.flush()
+
+
+def _reason(failure: ev.DeltasDiscardedEvent | ev.HandlerFailedEvent) -> str:
+    return failure.reason if isinstance(failure, ev.DeltasDiscardedEvent) else failure.error
 
 
 def _is_an_end(event: ev.Event) -> bool:

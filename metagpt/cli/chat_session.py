@@ -13,7 +13,7 @@ from metagpt.cli.chat_display import ReplyDisplay
 from metagpt.cli.chat_partner import Talker, partner_team
 from metagpt.cli.folders import slug
 from metagpt.cli.interruption import Interruption
-from metagpt.cli.journals import open_journal, prepare_folder
+from metagpt.cli.journals import folder_beside, open_journal, prepare_folder
 from metagpt.cli.options import Flags
 from metagpt.cli.people import ask_people
 from metagpt.cli.prepare import Prepared, prepare
@@ -113,7 +113,7 @@ class ChatSession:
 
     @property
     def _root(self) -> Path:
-        return (open_journal(self._flags.journal).path.parent / "chat").resolve()
+        return (folder_beside(self.prepared.team.journal) / "chat").resolve()
 
     def _folder(self, run_id: str) -> Path:
         """A role's files stay from turn to turn; what a team makes of a goal has a folder of its own."""

@@ -10,16 +10,17 @@ import stat
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from metagpt.cli.journals import DEFAULT_JOURNAL, open_journal
+from metagpt.cli.extras import extras_of
+from metagpt.cli.journals import DEFAULT_JOURNAL
 from metagpt.cli.models import EMBEDDED, default_reference, open_configured
 from metagpt.errors import ConfigError, JournalError, MetaGPTError, SandboxError
+from metagpt.journal.sqlite import SqliteJournal
 from metagpt.models.openai_compatible import OpenAICompatibleModel
 from metagpt.plugins import list_plugins
 from metagpt.runtime.policy import Policy
@@ -27,7 +28,8 @@ from metagpt.settings import ModelSettings, Settings, read_settings
 
 __all__ = ["Finding", "examine_installation", "examine_journal", "examine_models", "examine_plugins", "examine_sandbox", "examine_settings"]
 
-_EXTRAS = {"local": ("torch", "transformers", "llguidance", "safetensors"), "lab": ("torch", "matplotlib", "tokenizers", "accelerate")}
+_SHOWN = 4
+"""Most packages of an extra that are listed."""
 _PATIENCE_S = 10.0
 
 
@@ -44,20 +46,26 @@ class Finding:
 def examine_installation() -> Iterator[Finding]:
     """Versions, and which extras are there."""
     yield Finding(state="ok", text=f"metagpt {version('metagpt')} on Python {sys.version.split()[0]} ({sys.platform})")
-    for extra, modules in _EXTRAS.items():
-        missing = [module for module in modules if find_spec(module) is None]
+    for extra, packages in extras_of("metagpt").items():
+        versions = {package: _version(package) for package in packages}
+        missing = [package for package, found in versions.items() if found is None]
         if missing:
-            text = f'extra {extra!r} is not installed (lacks {", ".join(missing)}); get it: pip install "metagpt[{extra}]"'
+            text = f'extra {extra!r} is not installed (lacks {_listed_few(missing)}); get it: pip install "metagpt[{extra}]"'
             yield Finding(state="note", text=text)
         else:
-            yield Finding(state="ok", text=f"extra {extra!r}: {', '.join(f'{module} {_version(module)}' for module in modules)}")
+            yield Finding(state="ok", text=f"extra {extra!r}: {_listed_few([f'{package} {found}' for package, found in versions.items()])}")
 
 
-def _version(module: str) -> str:
+def _version(package: str) -> str | None:
     try:
-        return version(module)
+        return version(package)
     except PackageNotFoundError:
-        return "of unknown version"
+        return None
+
+
+def _listed_few(texts: Sequence[str]) -> str:
+    more = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def examine_plugins() -> Iterator[Finding]:
@@ -156,7 +164,7 @@ def examine_journal() -> Iterator[Finding]:
         yield Finding(state="ok", text=f"journal: none yet; the first run makes {DEFAULT_JOURNAL}")
         return
     try:
-        journal = open_journal(None)
+        journal = SqliteJournal(DEFAULT_JOURNAL)
         count = len(journal.runs())
         journal.close()
     except JournalError as error:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 from metagpt.cli.models import EMBEDDED
-from metagpt.cli.wording import amount, said, seconds, shown_path, until_when, visible
+from metagpt.cli.wording import amount, proposed, said, seconds, shown_path, until_when, visible
+from metagpt.errors import UnansweredError
 from metagpt.run import Run
+from metagpt.runtime.differences import whole
 from metagpt.runtime.ticks import Pending
 
 __all__ = ["WAYS_OUT", "tell_ending"]
@@ -54,29 +56,33 @@ def _outcome(run: Run[Any]) -> Iterator[str]:
 
 def _next_steps(run: Run[Any], references: Sequence[str], resume: Callable[..., str]) -> Iterator[str]:
     if run.status == "waiting":
-        for pending in run.pending:
-            yield from _question(run, pending)
-            example = f"{pending.id}=…" if pending.kind == "question" else f"{pending.id}=approve"
-            yield f"answer with {_forms(pending)}: {resume(example)}"
+        yield from _questions(run, resume)
     elif run.status == "cancelled":
         yield f"interrupted; what was done is recorded. Go on with: {resume()}"
     elif run.status == "failed":
-        yield f"to try again from there: {resume()}"
+        yield from _questions(run, resume)
+        if not isinstance(run.error, UnansweredError):  # for then it would only fail again
+            yield f"to try again from there: {resume()}"
     names_its_own = run.output is not None and bool(getattr(run.output, "ways_out", None))
     if EMBEDDED in references and not run.success and run.status in ("done", "failed") and not names_its_own:
         yield from WAYS_OUT
 
 
+def _questions(run: Run[Any], resume: Callable[..., str]) -> Iterator[str]:
+    """What waits for an answer, and the line that gives it; a run that failed as nobody agreed in time may be answered still."""
+    for pending in run.pending:
+        yield from _question(run, pending)
+        example = f"{pending.id}=…" if pending.kind == "question" else f"{pending.id}=approve"
+        yield f"answer with {_forms(pending)}: {resume(example)}"
+
+
 def _question(run: Run[Any], pending: Pending) -> Iterator[str]:
     """What is asked, what it is about, and what would change."""
     yield f"{pending.id}: {visible(pending.text)}"
-    yield from (said(message) for message in pending.about)
-    difference = run.difference(pending)
-    if difference:
-        yield visible(difference).rstrip("\n")
-    else:
-        yield from (said(message) for message in pending.proposed)
-    if pending.until is not None:
+    yield from (visible(whole(message)) for message in pending.about)
+    if shown := proposed(pending, run.difference(pending)):
+        yield shown
+    if pending.until is not None and run.status == "waiting":
         yield until_when(pending)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from metagpt.cli.wording import visible
+from metagpt.cli.wording import plainly, visible
 from metagpt.errors import ConfigError
 from metagpt.message import Message, tag_of
 
@@ -56,7 +56,7 @@ def fill_in(types: Sequence[type[Message]], read: Read, edit: Callable[[str], st
         except _Wholly:
             return _edited(cls, values, read, edit)
         except ValidationError as error:  # what only the whole message can tell
-            print(visible(f"That does not fit: {error}"))
+            print(visible(f"That does not fit: {plainly(error)}"))
             named = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
             wanted = [name for name in cls.model_fields if name in named] or list(cls.model_fields)
 
@@ -101,9 +101,8 @@ def _fill_field(values: dict[str, Any], name: str, field: FieldInfo, read: Read)
             continue
         try:
             values[field.alias or name] = adapter.validate_python(_read_value(form, typed))
-        except (ValidationError, ValueError) as error:
-            problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            print(visible(f"  That does not fit: {problem}."))
+        except ValueError as error:  # a ValidationError is one
+            print(visible(f"  That does not fit: {plainly(error).removesuffix('.')}."))
         else:
             return
 
@@ -167,7 +166,7 @@ def _edited(cls: type[Message], values: dict[str, Any], read: Read, edit: Callab
         try:
             return cls.model_validate_json(text)
         except (ValidationError, ConfigError) as error:
-            print(visible(f"That does not fit: {error}"))
+            print(visible(f"That does not fit: {plainly(error)}"))
             _again(read)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metagpt.hub.durable import replacing
-from metagpt.settings import FILE_NAME, find_settings_file, read_settings
+from metagpt.settings import FILE_NAME, believe_settings, find_settings_file, read_settings
 
 __all__ = ["put_in_service"]
 
@@ -35,6 +35,7 @@ def put_in_service(role: str, hub: Path | None) -> str:
     before = file.read_text(encoding="utf-8") if file.is_file() else ""
     with replacing(file) as aside:
         aside.write_text(f"{before.rstrip()}\n\n{table}" if before.strip() else table, encoding="utf-8")
+    believe_settings(file)  # it was believed when it was read
     return f"written: {file}: [models.{role}] ref = {_quoted(reference)}; the next `metagpt run` asks it"
 
 

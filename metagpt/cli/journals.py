@@ -1,21 +1,56 @@
-"""The journal of the command line: one SQLite file in the working folder's `.metagpt`."""
+"""The journal of the command line: one SQLite file in the working folder's `.metagpt`, or what `--journal` names."""
 
 from __future__ import annotations
 
+import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from metagpt.errors import UnknownRunError, did_you_mean
+from metagpt import plugins
+from metagpt.errors import ConfigError, UnknownRunError, did_you_mean
 from metagpt.journal.interface import Journal, RunHeader
 from metagpt.journal.sqlite import SqliteJournal
 
-__all__ = ["DEFAULT_JOURNAL", "find_run", "open_journal", "prepare_folder"]
+__all__ = ["DEFAULT_JOURNAL", "find_run", "folder_beside", "open_journal", "place_of", "prepare_folder"]
 
 DEFAULT_JOURNAL = Path(".metagpt") / "journal.db"
 
 
-def open_journal(path: Path | None) -> SqliteJournal:
-    """The journal at the path, or the default one; the file is made when it is first written to."""
-    return SqliteJournal(path or DEFAULT_JOURNAL)
+_SCHEME = re.compile(r"[A-Za-z_][\w.-]+(?=:)")
+"""Two characters or more: one is a drive."""
+
+
+def open_journal(named: str | Path | None) -> Journal:
+    """The journal of a plugin, `NAME` or `NAME:REST`, or the file of that path; None: the default file.
+
+    A file is made when it is first written to.
+
+    Raises:
+        ConfigError: no plugin has the name before the ':', or it opens no journal.
+    """
+    if named is None:
+        return SqliteJournal(DEFAULT_JOURNAL)
+    known = entry_points(group="metagpt.journals").names
+    text = str(named)
+    scheme = _SCHEME.match(text)
+    if scheme and scheme[0] not in known:
+        raise ConfigError(
+            f"--journal: found {text!r}, and no journals plugin {scheme[0]!r}; expected a file's path, or an installed plugin's"
+            f" NAME:REST. {did_you_mean(scheme[0], known)} A file of that name is ./{text}"
+        )
+    if scheme or (text in known and not Path(text).exists()):
+        return plugins.open_journal(text)
+    return SqliteJournal(named)
+
+
+def place_of(journal: Journal) -> str:
+    """Where a journal is, for people."""
+    return str(journal.path) if isinstance(journal, SqliteJournal) else f"the {type(journal).__name__}"
+
+
+def folder_beside(journal: Journal) -> Path:
+    """The folder for files that belong to a journal's runs: its own, or the default one of a journal that is no file."""
+    return journal.path.parent if isinstance(journal, SqliteJournal) else DEFAULT_JOURNAL.parent
 
 
 def prepare_folder(journal: Journal) -> None:
@@ -39,7 +74,7 @@ def find_run(journal: Journal, run_id: str) -> RunHeader:
     found = [header for header in headers if header.run_id == run_id] or [h for h in headers if run_id and h.run_id.startswith(run_id)]
     if len(found) == 1:
         return found[0]
-    where = journal.path if isinstance(journal, SqliteJournal) else "journal"
+    where = place_of(journal)
     if found:
         raise UnknownRunError(f"{where}: found {len(found)} runs that begin with {run_id!r}; expected one. Write more of its id.")
     known = [header.run_id for header in headers[:10]]

@@ -76,7 +76,7 @@ def _row(role: RoleProgress, now: float) -> tuple[Text, Text, str, str, str]:
     spent = money(role.usd, unpriced=role.unpriced) if role.calls else ""
     return (
         Text(role.name, style="bold" if doing else "dim"),
-        Text(doing or "waits", style="" if doing else "dim"),
+        Text(doing or "idle", style="" if doing else "dim"),
         seconds(max(now - role.since, 0.0)) if doing else "",
         f"{role.tokens:,}" if role.tokens else "",
         spent,

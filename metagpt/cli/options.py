@@ -26,6 +26,7 @@ __all__ = [
     "TokensOption",
     "UsdOption",
     "parse_role_models",
+    "typed_again",
 ]
 
 
@@ -52,9 +53,12 @@ RoleModelOption = Annotated[
     list[str] | None, typer.Option("--role-model", metavar="ROLE=REF", show_default=False, help="The model of one role; may be repeated.")
 ]
 JournalOption = Annotated[
-    Path | None,
-    typer.Option("--journal", metavar="PATH", show_default=False, help="The file that keeps runs; .metagpt/journal.db if left out."),
-]
+    str | None,
+    typer.Option(
+        "--journal", metavar="PATH|NAME:REST", show_default=False,
+        help="The file that keeps runs, or an installed journal's NAME:REST; .metagpt/journal.db if left out.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines for programs instead of text for people.")]
 UsdOption = Annotated[float | None, typer.Option("--usd", metavar="X", show_default=False, help="Spend at most X US dollars.")]
 TokensOption = Annotated[int | None, typer.Option("--tokens", metavar="N", show_default=False, help="Use at most N tokens, both ways.")]
@@ -75,12 +79,24 @@ class Flags:
     model: str | None = None
     role_models: dict[str, str] = field(default_factory=dict)
     out: Path | None = None
-    journal: Path | None = None
+    journal: str | None = None
     budget: dict[str, float | int] = field(default_factory=dict)
     """Fields of `Budget` by name, those that were given."""
     seed: int | None = None
     sandbox: str | None = None
     json: bool = False
+
+
+def typed_again(flags: Flags, *, fresh: bool) -> list[str]:
+    """The words of a `resume` that say the same, but for its team, journal and answers."""
+    words = [] if flags.model is None else ["--model", flags.model]
+    for role, reference in flags.role_models.items():
+        words += ["--role-model", f"{role}={reference}"]
+    for bound, value in flags.budget.items():
+        words += [f"--{bound}", str(value)]
+    if flags.sandbox is not None:
+        words += ["--sandbox", flags.sandbox]
+    return words + ["--fresh"] * fresh + ["--json"] * flags.json
 
 
 def parse_role_models(given: list[str] | None) -> dict[str, str]:

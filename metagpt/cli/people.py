@@ -11,10 +11,11 @@ from typing import Any
 from metagpt.cli.answers import changed, editable
 from metagpt.cli.editor import edit_text
 from metagpt.cli.forms import Refused, fill_in
-from metagpt.cli.wording import print_difference, said, until_when, visible
+from metagpt.cli.wording import print_difference, proposed, until_when, visible
 from metagpt.errors import ConfigError
 from metagpt.message import Message
 from metagpt.run import Run
+from metagpt.runtime.differences import whole
 from metagpt.runtime.ticks import Answer, Approve, Edit, Pending, Reject
 from metagpt.team import Team
 
@@ -96,7 +97,7 @@ def ask_person(
         read: Shows a prompt and returns a line.
         edit: Lets the person change a text; the editor of $VISUAL or $EDITOR if left out.
         types: The messages that answer it.
-        difference: What would change, as a unified diff.
+        difference: All that is proposed, as `run.difference` tells it; each message whole if left out.
     """
     _show(pending, difference)
     if pending.kind == "question":
@@ -123,12 +124,9 @@ def ask_person(
 def _show(pending: Pending, difference: str) -> None:
     print(f"\n{visible(pending.text)}")
     for message in pending.about:
-        print(said(message))
-    if difference:
-        print_difference(difference)
-    else:
-        for message in pending.proposed:
-            print(said(message))
+        print(visible(whole(message)))
+    if shown := proposed(pending, difference):
+        print_difference(shown)
     if pending.until is not None:
         print(until_when(pending))
 

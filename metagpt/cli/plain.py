@@ -49,7 +49,7 @@ def line_of(event: ev.Event) -> str:  # noqa: C901, PLR0912 - one case per event
         case ev.ModelRepliedEvent():
             return _replied(event)
         case ev.DeltasDiscardedEvent():
-            return f"{event.role}: the call failed: {first_line(event.reason, 300)}"
+            return f"{event.role}: " + (f"the call failed: {first_line(event.reason, 300)}" if event.reason else "the call was stopped")
         case ev.ActionStartedEvent():
             return f"action {event.action}({first_line(event.arguments, 60)})"
         case ev.ActionEndedEvent():

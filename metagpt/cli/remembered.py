@@ -1,6 +1,7 @@
 """What a run was started with, kept beside the journal, so that `metagpt resume RUN` goes on the same way.
 
-It holds names and figures only. A FILE.py is never run because a file like this says so: the user names it again.
+It holds names and figures only. A FILE.py is never run because a file like this says so: the user names it again. A team
+that is data runs nothing, so it is found again by where it stood, as long as it is what it was.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from metagpt.cli.teams import DATA_FILES
 from metagpt.errors import ConfigError
+from metagpt.from_file import fingerprint
 from metagpt.journal.interface import Journal
 from metagpt.journal.sqlite import SqliteJournal
 
-__all__ = ["Remembered", "forget_lost", "recall", "remember"]
+__all__ = ["Remembered", "forget_lost", "has_changed", "recall", "remember", "with_team_file"]
 
 
 class Remembered(BaseModel):
@@ -23,11 +26,29 @@ class Remembered(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     team: str
+    """As the user named it."""
+    file: str | None = None
+    """Where the team stands, if it is data; absolute."""
+    fingerprint: str | None = None
+    """What that file held, and the role files that it names."""
     workspace: str | None = None
     model: str | None = None
     role_models: dict[str, str] = {}
     budget: dict[str, float | int] = {}
     sandbox: str | None = None
+
+
+def with_team_file(started: Remembered) -> Remembered:
+    """The same, with what tells a team's file again where the team is data."""
+    if not started.team.endswith(DATA_FILES):
+        return started
+    file = Path(started.team).resolve()
+    return started.model_copy(update={"file": str(file), "fingerprint": fingerprint(file)})
+
+
+def has_changed(started: Remembered, file: Path) -> bool:
+    """Whether a team's file, or a role file that it names, holds something else than when the run was started."""
+    return started.fingerprint not in (None, fingerprint(file))
 
 
 def _folder(journal: Journal) -> Path | None:

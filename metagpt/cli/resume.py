@@ -14,11 +14,11 @@ from metagpt.cli.answers import read_answers
 from metagpt.cli.journals import find_run, open_journal
 from metagpt.cli.prepare import named_journal, prepare
 from metagpt.cli.remembered import Remembered, recall
-from metagpt.cli.teams import find_team, is_file, is_installed
+from metagpt.cli.reopened import change_of, team_of
+from metagpt.cli.teams import find_team, is_file
 from metagpt.cli.wording import resume_command
 from metagpt.cli.work import work
-from metagpt.errors import ConfigError
-from metagpt.journal.interface import Journal, RunHeader
+from metagpt.journal.interface import Journal
 from metagpt.run import Run, RunStream
 from metagpt.team import Team
 
@@ -57,6 +57,8 @@ def resume(
 
     What has waited for a person for longer than its time limit gets its default, without asking.
 
+    A team that stands in a FILE.toml or FILE.md is found again where it stood; a FILE.py must be named.
+
     Models, budget and sandbox are those the run was started with, where no flag says otherwise.
 
     Exit status: as for run.
@@ -71,7 +73,14 @@ def resume(
     kept = _journal(given, named)
     header = find_run(kept, run)
     started = recall(kept, header.run_id)
-    spec = _team_of(header, started, given)
+
+    def again(named: str) -> str:
+        options = o.typed_again(given, fresh=fresh)
+        return resume_command(header.run_id, team=named, journal=named_journal(given), answers=answer or [], options=options)
+
+    spec = team_of(header, started, team, again)
+    if changed := change_of(started, team):
+        print(changed, file=sys.stderr)
     flags = _with_started(given, started)
     prepared = prepare(spec, find_team(spec) if named is None else named, flags)
     found = prepared.team.open_run(header.run_id)
@@ -95,24 +104,6 @@ def _journal(flags: o.Flags, named: Any) -> Journal:  # Any: a Team, or a functi
     if flags.journal is None and isinstance(named, Team) and named.journal.durable:
         return named.journal
     return open_journal(flags.journal)
-
-
-def _team_of(header: RunHeader, started: Remembered | None, flags: o.Flags) -> str:
-    """The team's name: as given, as the run was started with, or as it is called in the journal.
-
-    Raises:
-        ConfigError: it must be named.
-    """
-    if flags.team is not None:
-        return flags.team
-    for name in (started.team if started else "", header.team):
-        if name and not is_file(name) and is_installed(name):
-            return name
-    named = started.team if started is not None else "FILE.py:team"
-    line = resume_command(header.run_id, team=named, journal=named_journal(flags))
-    raise ConfigError(
-        f"metagpt resume: found run {header.run_id} of team {header.team!r}, which is not installed; expected --team. Write: {line}"
-    )
 
 
 def _with_started(given: o.Flags, started: Remembered | None) -> o.Flags:

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from metagpt.cli import options as o
 from metagpt.cli.journals import prepare_folder
 from metagpt.cli.prepare import named_journal, prepare
-from metagpt.cli.remembered import remember
+from metagpt.cli.remembered import remember, with_team_file
 from metagpt.cli.teams import find_team, is_file
-from metagpt.cli.wording import resume_command, shown_path
+from metagpt.cli.wording import plainly, resume_command, shown_path
 from metagpt.cli.work import work
 from metagpt.errors import ConfigError
 from metagpt.message import Message
@@ -73,7 +73,7 @@ def run(
     into = f", files into {shown_path(prepared.workspace)}" if prepared.workspace is not None else ""
     print(f"{prepared.choice.line}; team {prepared.team.name}, run {run_id}{into}", file=sys.stderr if json else sys.stdout, flush=True)
     prepare_folder(prepared.team.journal)
-    remember(prepared.team.journal, run_id, prepared.remembered)
+    remember(prepared.team.journal, run_id, with_team_file(prepared.remembered))
 
     def resume(*answers: str) -> str:
         return resume_command(run_id, team=team if is_file(team) else None, journal=named_journal(flags), answers=answers)
@@ -92,5 +92,7 @@ def _start_message(team: Team[Any, Any], goal: str) -> Message | str:
     try:
         message: Message = team.start.model_validate_json(goal)
     except ValidationError as error:
-        raise ConfigError(f"metagpt run: found a goal that is no {team.start.__name__} ({error}); expected it as JSON. Mend it.") from error
+        raise ConfigError(
+            f"metagpt run: found a goal that is no {team.start.__name__} ({plainly(error)}); expected it as JSON. Mend it."
+        ) from error
     return message

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from metagpt.cli.journals import open_journal
+from metagpt.cli.journals import open_journal, place_of
 from metagpt.cli.options import JournalOption, JsonOption
 from metagpt.cli.remembered import forget_lost
 from metagpt.cli.wording import ago, first_line
@@ -49,7 +49,7 @@ def runs(
             print(jsonlib.dumps({**asdict(header), "status": status_of(opened, header)}))
         return
     if not headers:
-        print(f"no runs in {opened.path}")
+        print(f"no runs in {place_of(opened)}")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
     longest = max((len(header.team) for header in headers), default=0)
     for header in headers:

@@ -19,7 +19,7 @@ from metagpt.plugins import load_plugin
 from metagpt.settings import read_settings
 from metagpt.team import Team
 
-__all__ = ["find_team", "is_file", "is_installed", "load_team", "make_team", "takes_sandbox"]
+__all__ = ["DATA_FILES", "find_team", "is_file", "is_installed", "load_team", "make_team", "takes_sandbox"]
 
 AnyTeam = Team[Any, Any]
 

@@ -6,21 +6,28 @@ import json
 import shlex
 import sys
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from pydantic import ValidationError
+
 from metagpt.events import MessagePublishedEvent
 from metagpt.message import Message, tag_of
 from metagpt.runtime.budget import Usage
+from metagpt.runtime.differences import whole
 from metagpt.runtime.ticks import Approve, Pending, Reject
 
 __all__ = [
     "ago",
     "amount",
+    "counted",
     "first_line",
     "money",
+    "plainly",
     "print_difference",
+    "proposed",
     "published",
     "resume_command",
     "said",
@@ -65,13 +72,25 @@ def money(usd: float, *, unpriced: int = 0) -> str:
     text = "$0" if usd == 0 else f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
     if not unpriced:
         return text
-    return "price unknown" if usd == 0 else f"{text} and {unpriced} calls of unknown price"
+    return "price unknown" if usd == 0 else f"{text} and {counted(unpriced, 'call')} of unknown price"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 role`, `2 roles`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def plainly(error: Exception) -> str:
+    """What is wrong with a value, without the addresses of pages that pydantic adds."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    found = ((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_url=False))
+    return "; ".join(f"{place}: {problem}" if place else problem for place, problem in found)
 
 
 def amount(usage: Usage) -> str:
     """What was spent, in one line."""
-    calls = f"{usage.calls} call" + ("" if usage.calls == 1 else "s")
-    return f"{calls}, {usage.tokens:,} tokens, {money(usage.usd, unpriced=usage.unpriced_calls)}"
+    return f"{counted(usage.calls, 'call')}, {usage.tokens:,} tokens, {money(usage.usd, unpriced=usage.unpriced_calls)}"
 
 
 def said(message: Message) -> str:
@@ -95,18 +114,28 @@ def published(event: MessagePublishedEvent) -> str:
     return f"{envelope.sender} -> {tag_of(type(envelope.message))}{beginning}"
 
 
+def proposed(pending: Pending, difference: str) -> str:
+    """All that a person would let through, nothing of it cut short.
+
+    Args:
+        pending: What is asked.
+        difference: As `run.difference` tells it; empty where there is no run to ask.
+    """
+    return visible(difference or "\n".join(whole(message) for message in pending.proposed)).rstrip("\n")
+
+
 def print_difference(difference: str, *, file: TextIO | None = None) -> None:
-    """A unified diff, in colours on a terminal."""
+    """A unified diff that is visible already, in colours on a terminal."""
     out = file or sys.stdout
     if not out.isatty():
-        print(visible(difference).rstrip("\n"), file=out)
+        print(difference, file=out)
         return
     from rich.console import Console
     from rich.text import Text
 
     styles = {"+": "green", "-": "red", "@": "cyan"}
     console = Console(file=out)
-    for line in visible(difference).splitlines():
+    for line in difference.split("\n"):
         style = "bold" if line.startswith(("+++ ", "--- ")) else styles.get(line[:1], "")
         console.print(Text(line, style=style), soft_wrap=True)
 
@@ -114,12 +143,15 @@ def print_difference(difference: str, *, file: TextIO | None = None) -> None:
 def until_when(pending: Pending) -> str:
     """When nobody's answer is waited for any longer, and what is taken then."""
     assert pending.until is not None, "asked of what has an end"
+    ends = ", and the run ends" if pending.kind == "approval" else ""
     at = datetime.fromtimestamp(pending.until).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     match pending.default:
         case Approve():
             taken = "it is approved"
         case Reject(note):
-            taken = "it is rejected" + (f" ({first_line(note)})" if note else "")
+            taken = "it is rejected" + (f" ({first_line(note)})" if note else "") + ends
+        case str(text) if pending.kind == "approval":
+            taken = f"it is rejected ({first_line(text)}){ends}"
         case str(text):
             taken = f"the answer is {first_line(text)!r}"
         case _:
@@ -130,13 +162,24 @@ def until_when(pending: Pending) -> str:
 def shown_path(path: str | Path) -> str:
     """The path as one would type it from here."""
     try:
-        return f"./{Path(path).resolve().relative_to(Path.cwd())}"
+        relative = Path(path).resolve().relative_to(Path.cwd())
     except ValueError:
         return str(path)
+    return f"./{relative}" if relative.parts else "."
 
 
-def resume_command(run_id: str, *, team: str | None = None, journal: str | None = None, answers: tuple[str, ...] = ()) -> str:
-    """The line that goes on with a run."""
+def resume_command(
+    run_id: str, *, team: str | None = None, journal: str | None = None, answers: Sequence[str] = (), options: Sequence[str] = ()
+) -> str:
+    """The line that goes on with a run.
+
+    Args:
+        run_id: The run.
+        team: Where it must be named.
+        journal: Where it is not the default one.
+        answers: `ID=ANSWER` texts.
+        options: Further words, as they were typed.
+    """
     words = ["metagpt", "resume", run_id]
     if team is not None:
         words += ["--team", team]
@@ -144,4 +187,5 @@ def resume_command(run_id: str, *, team: str | None = None, journal: str | None 
         words += ["--journal", journal]
     for answer in answers:
         words += ["--answer", answer]
+    words += options
     return shlex.join(words)

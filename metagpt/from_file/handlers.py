@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from metagpt.handler import handlers_of, on
 from metagpt.message import Message, reply, to
 from metagpt.models.interface import ModelOptions
 from metagpt.runtime.data_templates import DataCondition, DataTemplate, TemplateFaultError
+from metagpt.runtime.ticks import Approve, Reject, WaitLimit
 
 __all__ = ["SENDER", "HandlerPlan", "read_condition", "read_handler"]
 
@@ -28,6 +30,7 @@ T = TypeVar("T", DataTemplate, DataCondition)
 
 _SIGNATURE = ("hears", "says", "prompt")
 _OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "stop", "max_rounds")
+_LIMIT = '{ seconds = 3600, default = "approve" }'
 _KEYS = (*_SIGNATURE, "when", "limit", "keep", "concurrency", "approve", "retry", "tools", "to", *_OPTIONS)
 
 
@@ -130,7 +133,7 @@ def _hears(body: Section, types: MessageTypes) -> Hears | None:
     try:
         return read_hears(", ".join(given), types.look_up) if given else None
     except TypeTextError as error:
-        body.wrong("hears", f"{error}.")
+        body.told("hears", error)
         return None
 
 
@@ -139,7 +142,7 @@ def _says(body: Section, types: MessageTypes) -> Says | None:
     try:
         return read_says(given, types.look_up) if given else None
     except TypeTextError as error:
-        body.wrong("says", f"{error}.")
+        body.told("says", error)
         return None
 
 
@@ -167,7 +170,7 @@ def _keywords(body: Section, hears: Hears | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "limit": body.whole("limit"),
         "concurrency": body.whole("concurrency"),
-        "approve": body.truth("approve"),
+        "approve": _approve(body),
         "retry": body.whole("retry", 0),
     }
     kept = body.text("keep")
@@ -178,6 +181,27 @@ def _keywords(body: Section, hears: Hears | None) -> dict[str, Any]:
         else:
             found["keep"] = types[kept]
     return found
+
+
+def _approve(body: Section) -> bool | WaitLimit:
+    """Whether a person must agree, or how long that may take and what counts then."""
+    given = body.table.get("approve", False)
+    if isinstance(given, bool):
+        return given
+    if not isinstance(given, dict):
+        body.wrong("approve", f"found approve = {given!r}; expected true, or {_LIMIT}. Change it, or leave it out.")
+        return False
+    limit = body.section("approve")
+    limit.only("seconds", "default")
+    seconds, default = limit.number("seconds"), limit.text("default")
+    word, _, note = (default or "reject: nobody answered in time").partition(":")
+    if "seconds" not in given or (seconds is not None and not 0 < seconds < math.inf):
+        limit.wrong("seconds", f"found seconds = {given.get('seconds')!r}; expected more than 0, as in {_LIMIT}. Say how long it waits.")
+    elif default is not None and (word.strip() not in ("approve", "reject") or (word.strip() == "approve" and note)):
+        limit.wrong("default", f'found default = {default!r}; expected "approve" or "reject: NOTE". Write one of them.')
+    elif seconds is not None:
+        return WaitLimit(seconds=seconds, default=Approve() if word.strip() == "approve" else Reject(note.strip()))
+    return True
 
 
 def _tools(body: Section) -> bool | tuple[str, ...]:

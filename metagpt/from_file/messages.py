@@ -97,7 +97,7 @@ class MessageTypes(Mapping[str, type[Message]]):
                 _form(table.get("type"), self), has_default="default" in table, default=table.get("default"), text=inner.text("description")
             )
         except TypeTextError as error:
-            body.wrong(name, f"{error}.")
+            body.told(name, error)
         except ValidationError as error:
             problems = "; ".join(problem["msg"] for problem in error.errors())
             inner.wrong("default", f"found default = {table['default']!r} ({problems}); expected a value of the field's type. Change it.")

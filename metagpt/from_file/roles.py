@@ -21,7 +21,7 @@ from metagpt.from_file.toml_file import read_toml
 from metagpt.memory.interface import Memory
 from metagpt.message import Message
 
-__all__ = ["SUFFIXES", "RolePlan", "open_source", "plan_role", "read_role"]
+__all__ = ["SUFFIXES", "RolePlan", "is_role_file", "open_source", "plan_role", "read_role"]
 
 SUFFIXES = (".md", ".toml")
 _KEYS = ("persona", "model", "memory", "actions", "handlers")
@@ -86,6 +86,19 @@ def open_source(path: Path, kind: Any) -> Source:
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path}: found a file that ends in {path.suffix!r}; expected .md or .toml. Rename it.")
     return read_markdown(path, kind) if path.suffix == ".md" else read_toml(path)
+
+
+def is_role_file(path: Path) -> bool:
+    """Whether a file has handlers of its own, and no roles, as a role's file has; one that cannot be read is left to its reader."""
+    try:
+        table = open_source(path, "role").table
+    except ConfigError:  # whoever reads it for what it holds is told
+        return False
+    handlers = table.get("handlers")
+    if "roles" in table or not isinstance(handlers, dict):
+        return False
+    headed = [name for name, each in handlers.items() if "->" in name or (isinstance(each, dict) and "hears" in each)]
+    return path.suffix == ".toml" or bool(headed)  # in a team's Markdown, headings of that level are roles
 
 
 def plan_role(name: str, body: Section, types: MessageTypes, base: type[Any], *, actions: Sequence[Any] = ()) -> RolePlan | None:

@@ -31,6 +31,11 @@ class Section:
         path = self.path if key is None else (*self.path, key)
         self.findings.add(self.source.place(path, row), f"{self.name}: {text}")
 
+    def told(self, key: str, error: Exception) -> None:
+        """Add what an error says about a key, as a sentence."""
+        text = str(error)
+        self.wrong(key, text if text.endswith((".", "?", "!")) else f"{text}.")
+
     def place(self, key: str | None = None) -> str:
         """`FILE:LINE` of a key, or of the table."""
         return self.source.place(self.path if key is None else (*self.path, key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from metagpt.from_file.handlers import SENDER, read_condition
 from metagpt.from_file.messages import open_types
 from metagpt.from_file.parts import read_memory, read_model
 from metagpt.from_file.places import Places
-from metagpt.from_file.roles import RolePlan, open_source, plan_role
+from metagpt.from_file.roles import RolePlan, is_role_file, open_source, plan_role
 from metagpt.from_file.section import Section
 from metagpt.from_file.signatures import Slot, read_union, snake_case
 from metagpt.from_file.source import Findings
@@ -23,7 +24,7 @@ from metagpt.plugins import load_plugin
 from metagpt.runtime.budget import Budget
 from metagpt.runtime.policy import Policy
 
-__all__ = ["TeamPlan", "read_team"]
+__all__ = ["TeamPlan", "fingerprint", "read_team"]
 
 _KEYS = ("name", "description", "start", "final", "success", "model", "memory", "seed", "messages", "roles", "models", "budget", "policy")
 
@@ -69,6 +70,9 @@ def read_team(path: Path, role: type[Any]) -> TeamPlan:
         ConfigError: there is no such file, or it is no Markdown or TOML.
         TeamError: everything that is wrong with it, at once.
     """
+    if is_role_file(path):
+        found = f"{path}:1: found a role's file; expected a team's. Name it in one: [roles.{path.stem}] file = {path.name!r}."
+        raise TeamError(f"team file {str(path)!r}", [found])
     source, findings = open_source(path, "team"), Findings()
     body = Section(source, findings, source.table)
     body.only(*_KEYS)
@@ -90,6 +94,21 @@ def read_team(path: Path, role: type[Any]) -> TeamPlan:
     if findings.lines:
         raise TeamError(f"team file {str(path)!r}", findings.lines)
     return TeamPlan(roles=roles, keywords=keywords, policy=policy, places=reading.places(roles))
+
+
+def fingerprint(path: Path) -> str:
+    """What a team's file and the role files that it names hold: the same text as long as none of them was changed.
+
+    Raises:
+        ConfigError: there is no such file, or it is no Markdown or TOML.
+    """
+    tables = open_source(path, "team").table.get("roles")
+    named = [each.get("file") for each in tables.values() if isinstance(each, dict)] if isinstance(tables, dict) else []
+    digest = hashlib.blake2b(digest_size=16)
+    for file in (path, *(path.parent / name for name in named if isinstance(name, str))):
+        held = file.read_bytes() if file.is_file() else b""
+        digest.update(len(held).to_bytes(8, "big") + held)
+    return digest.hexdigest()
 
 
 class _Reading:
@@ -187,7 +206,7 @@ class _Reading:
         try:
             return read_union(" | ".join(given), self._types.look_up) if given else None
         except TypeTextError as error:
-            self._body.wrong(key, f"{error}.")
+            self._body.told(key, error)
             return None
 
     def places(self, roles: Sequence[RolePlan | Callable[[], Any]]) -> Places:
@@ -218,7 +237,7 @@ def _union(slot: Slot) -> Any:
 
 def _success(body: Section, final: Slot | None) -> Callable[[Any], bool] | None:
     """The condition under which a run has succeeded, over the final message by its type's name."""
-    if "success" in body.table and final is None:
+    if "success" in body.table and "final" not in body.table:
         body.wrong("success", "found success without final; expected the message that it judges. Add final.")
     condition = read_condition(body, "success", {snake_case(cls.__name__): (cls,) for cls in final} if final else None)
     if condition is None:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from metagpt.errors import ConfigError
 
-__all__ = ["MEMORY_PARTS", "PARTS", "ContextFit"]
+__all__ = ["MEMORY_PARTS", "PARTS", "SEND_LESS", "ContextFit"]
 
 MEMORY_PARTS = ("memory", "notes", "exchanges", "summaries")
 PARTS = (*MEMORY_PARTS, "rounds")
 """Parts of a chat that may be named in `ContextFit.drop`, beside the arguments of an ask."""
+SEND_LESS = "Name more that may be left out in ModelOptions(fit=ContextFit(drop=…)), shorten persona, prompt or arguments"
+"""How a chat is mended that is too long for its model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,10 @@ class ContextFit:
     tools in earlier rounds, the oldest first; any other name: that argument of the ask, a list, from its end.
     """
     bytes_per_token: float = 3.0
-    """Bytes of text, in UTF-8, that are counted as a token; smaller is more careful."""
+    """Bytes of text, in UTF-8, that are taken for a token where the model cannot count; smaller is more careful.
+
+    Local models count. A server that refuses a chat as too long is asked again, with less than it refused.
+    """
 
     def __post_init__(self) -> None:
         if isinstance(self.drop, str) or len(set(self.drop)) < len(self.drop):

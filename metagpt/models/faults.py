@@ -26,6 +26,7 @@ from metagpt.errors import (
     StreamCutError,
 )
 from metagpt.models.capabilities import Refusal
+from metagpt.models.context_fit import SEND_LESS
 
 if TYPE_CHECKING:
     from openai import APIError
@@ -38,6 +39,25 @@ _OVERFLOW = re.compile(
     r"(maximum|max|available|model'?s) context|context[_ ](length|window|size)|(prompt|input) is too long"
     r"|reduce the length|exceeds? the context",
     re.IGNORECASE,
+)
+_NUMBER = r"(\d[\d,]*)"
+_PROMPT_TOKENS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_NUMBER} (?:tokens )?(?:in|from) the (?:messages|prompt|input)",
+        rf"{_NUMBER} input tokens",
+        rf"(?:resulted in|requested|too long:|request \(|count \(|n_prompt_tokens\W*) ?{_NUMBER}",
+    )
+)
+"""How servers say how long a chat is; the first that is found counts, for a total may stand beside it."""
+_WINDOW_TOKENS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"context (?:length|window|size)(?: of (?:only )?| is (?:only )?| ?\(| ?[=:] ?){_NUMBER}",
+        rf"> {_NUMBER} max",
+        rf"tokens allowed \({_NUMBER}",
+        rf"n_ctx\W*{_NUMBER}",
+    )
 )
 _FILTERED = re.compile(r"content[_ ](filter|policy)|content management policy|safety system|usage policies", re.IGNORECASE)
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "invalid_prompt"})
@@ -106,7 +126,10 @@ class FaultReport:
         said = self._said(refusal.message)
         if self._is_overflow(refusal):
             return ContextOverflowError(
-                f"{self.owner}: the server says {said}; expected a chat that fits the model's window. Send less, or take another model."
+                f"{self.owner}: the server says {said}; expected a chat that fits the model's window. {SEND_LESS}, lower bytes_per_token"
+                " there or in its [models.*] table of metagpt.toml, or use a model with a longer window.",
+                prompt_tokens=_figure(_PROMPT_TOKENS, refusal.message),
+                window_tokens=_figure(_WINDOW_TOKENS, refusal.message),
             )
         if refusal.status != 429 and (refusal.code in _FILTER_CODES or (_is_client_fault(refusal) and _FILTERED.search(refusal.message))):
             return RefusedError(f"{self.owner}: the server's content filter refused the chat: {said}. Change what is asked.")
@@ -184,6 +207,12 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     except (KeyError, ValueError):
         return None
     return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - now).total_seconds())
+
+
+def _figure(patterns: tuple[re.Pattern[str], ...], message: str) -> int | None:
+    """The first figure that is found, of 18 digits at most: a server may say anything."""
+    found = next((match for match in (pattern.search(message) for pattern in patterns) if match), None)
+    return None if found is None or len(found[1]) > 18 else int(found[1].replace(",", "")) or None
 
 
 def _is_client_fault(refusal: Refusal) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "Price",
+    "TokenCounter",
     "TokenUsage",
     "ToolCall",
     "ToolSpec",
@@ -238,4 +239,19 @@ class Model(Protocol):
 
     async def close(self) -> None:
         """Free connections and memory; the model may be used again afterwards, at the cost of opening it anew."""
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """What a model may have beside `Model`: chats for it are then made to fit its window by count, not by an estimate."""
+
+    async def count_tokens(self, request: ModelRequest) -> int:
+        """Tokens that the model would read for the request: chat, schema and tools in its own format.
+
+        Needs no weights, and does not hold up the event loop.
+
+        Raises:
+            ModelError: what it takes to count cannot be had.
+        """
         ...

@@ -12,10 +12,11 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from metagpt.errors import ConfigError, did_you_mean
+from metagpt.models.context_fit import ContextFit
 from metagpt.models.endpoints import Address, leave_endpoints, open_endpoint
 from metagpt.models.exchange import Exchange
 from metagpt.models.faults import FaultReport
-from metagpt.models.interface import Delta, ModelProfile, ModelReply, ModelRequest, Price
+from metagpt.models.interface import Delta, ModelOptions, ModelProfile, ModelReply, ModelRequest, Price
 from metagpt.models.pricing import context_tokens_of, price_of, split_reference
 from metagpt.models.reading import ReplyReader
 
@@ -27,7 +28,12 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 _NO_KEY = "no-key"
 """Sent where there is no key: the client demands one, servers without keys ignore it."""
-_SETTINGS = frozenset({"api_key_env", "context_tokens", "max_concurrency", "max_output_tokens", "prices", "stall_timeout_s", "timeout_s"})
+_SETTINGS = frozenset(
+    {
+        "api_key_env", "bytes_per_token", "context_tokens", "max_concurrency", "max_output_tokens", "prices",
+        "stall_timeout_s", "timeout_s",
+    }
+)  # fmt: skip
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -51,6 +57,7 @@ class OpenAICompatibleModel:
         reference: str | None = None,
         max_output_tokens: int = 16_384,
         context_tokens: int | None = None,
+        bytes_per_token: float | None = None,
     ) -> None:
         """A model that is not asked anything yet.
 
@@ -65,6 +72,7 @@ class OpenAICompatibleModel:
             reference: How the user named the model; None makes it of name and base URL.
             max_output_tokens: Most tokens of one answer that a budget reserves for where the caller names none.
             context_tokens: Window of prompt and answer together; None takes the listed one, where there is one.
+            bytes_per_token: What is taken for a token where a request names no `ContextFit`; None takes that of `ContextFit`.
         """
         self.name = name
         self.base_url = (base_url or OPENAI_URL).rstrip("/")
@@ -80,6 +88,7 @@ class OpenAICompatibleModel:
         self._price = price
         self._max_output_tokens = max_output_tokens
         self._context_tokens = context_tokens
+        self._fit = None if bytes_per_token is None else ContextFit(bytes_per_token=bytes_per_token)
 
     def __repr__(self) -> str:
         return f"OpenAICompatibleModel({self.name!r}, base_url={self.base_url!r})"
@@ -92,6 +101,7 @@ class OpenAICompatibleModel:
             reference=self._reference,
             max_output_tokens=self._max_output_tokens,
             context_tokens=self._context_tokens or context_tokens_of(listed_as),
+            defaults=ModelOptions(fit=self._fit),
             price=self._price or price_of(listed_as),
         )
 
@@ -135,8 +145,8 @@ def open_openai(rest: str, settings: Mapping[str, object]) -> OpenAICompatibleMo
 
     Args:
         rest: `NAME` or `NAME@BASE_URL`. Without a base URL, OPENAI_BASE_URL counts, then OpenAI's own.
-        settings: Of `[models.*]` in metagpt.toml: api_key_env, context_tokens, max_concurrency, max_output_tokens,
-            stall_timeout_s, timeout_s; and `prices`, a mapping of names to `Price`.
+        settings: Of `[models.*]` in metagpt.toml: api_key_env, bytes_per_token, context_tokens, max_concurrency,
+            max_output_tokens, stall_timeout_s, timeout_s; and `prices`, a mapping of names to `Price`.
 
     Raises:
         ConfigError: A reference or setting that cannot work.
@@ -152,6 +162,7 @@ def open_openai(rest: str, settings: Mapping[str, object]) -> OpenAICompatibleMo
     if not isinstance(prices, Mapping) or not all(isinstance(price, Price) for price in prices.values()):
         raise ConfigError(f"{reference}: prices={prices!r}; expected a mapping of names to Price. Mend [prices] in metagpt.toml.")
     context_tokens = _number(reference, settings, "context_tokens", 0)
+    bytes_per_token = _number(reference, settings, "bytes_per_token", 3.0) if "bytes_per_token" in settings else None
     return OpenAICompatibleModel(
         name,
         base_url=base_url,
@@ -163,6 +174,7 @@ def open_openai(rest: str, settings: Mapping[str, object]) -> OpenAICompatibleMo
         reference=reference,
         max_output_tokens=_number(reference, settings, "max_output_tokens", 16_384),
         context_tokens=context_tokens or None,
+        bytes_per_token=bytes_per_token,
     )
 
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from pydantic_core import from_json, to_json, to_jsonable_python
+from pydantic_core import from_json, to_json
 from typing_extensions import TypeForm
 
 from metagpt.actions.interface import Action, tool_spec
-from metagpt.errors import ActionError, InvalidReplyError
-from metagpt.events import DeltasDiscardedEvent, DroppedFromContextEvent
+from metagpt.errors import ActionError, ContextOverflowError, InvalidReplyError
+from metagpt.events import DeltasDiscardedEvent
 from metagpt.memory.interface import MemoryEntry
-from metagpt.models.context_fit import MEMORY_PARTS, ContextFit
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, ToolCall
 from metagpt.models.structured import OutputType, output_type, reask_message
-from metagpt.runtime.context_window import Draft, fitted, room_bytes
+from metagpt.runtime.context_window import Draft
 from metagpt.runtime.execution import Execution
+from metagpt.runtime.fitting import REFITS, Fitting
 from metagpt.runtime.prompts import PromptFile, render
 from metagpt.runtime.remembering import window_for
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 REASKS = 2
 """How often an answer that does not fit is asked for again, with the error."""
+_CUT = "was cut by max_tokens before its end"
 
 
 class Answers(list[T]):
@@ -70,10 +71,9 @@ async def ask(
         render=lambda less: render(prompt, less, execution.prompts, owner=call),
         note=execution.invocation.note,
     )
-    request, draft = _into_window(execution, request, draft)
-    answers = await _answers(execution, request, draft, output, {tool.name: tool for tool in tools or ()})
+    answers, prompt_sent = await _answers(execution, request, draft, output, {tool.name: tool for tool in tools or ()})
     if execution.exchanges:
-        execution.remember(MemoryEntry(kind="exchange", text=draft.prompt, answer=output.encode(answers[0])))
+        execution.remember(MemoryEntry(kind="exchange", text=prompt_sent, answer=output.encode(answers[0])))
     return answers
 
 
@@ -84,37 +84,20 @@ def _call_name(execution: Execution, name: str | None) -> str:
     return execution.handler if execution.asked == 1 else f"{execution.handler}#{execution.asked}"
 
 
-def _into_window(execution: Execution, request: ModelRequest, draft: Draft) -> tuple[ModelRequest, Draft]:
-    """The request with as much of the draft as the window of the model that is asked has room for; says what was left out."""
-    profile = execution.host.model_for(execution.role, request.options.model).profile
-    fit = request.options.over(profile.defaults).fit or ContextFit()
-    room = room_bytes(request, profile, fit)
-    if room is not None:
-        draft, dropped = fitted(draft, fit, room, owner=request.call)
-        if dropped:
-            _tell_dropped(execution, request.call, dropped)
-    context = to_jsonable_python(dict(draft.context), fallback=str)
-    return replace(request, chat=draft.chat, context=context), draft
-
-
-def _tell_dropped(execution: Execution, call: str, dropped: Mapping[str, int]) -> None:
-    host = execution.host
-    if host.is_watched:
-        entries = sum(count for name, count in dropped.items() if name in MEMORY_PARTS)
-        now = host.clock.now()
-        host.emit(DroppedFromContextEvent(run_id=host.run_id, time=now, role=execution.role, call=call, entries=entries, parts=dropped))
-
-
 async def _answers(
     execution: Execution, request: ModelRequest, draft: Draft, output: OutputType[T], tools: Mapping[str, Action]
-) -> Answers[T]:
-    reasks, rounds = 0, 0
+) -> tuple[Answers[T], str]:
+    """The answers that fit, and the prompt as it was sent first."""
+    fitting = Fitting(execution)
+    request, draft = await fitting.fit(request, draft)
+    reasks, rounds, prompt = 0, 0, ""
     used: list[tuple[str, int]] = []
     while True:
-        reply, recorded_as = await execution.call(request)
+        reply, recorded_as, request, draft = await _reply(execution, fitting, request, draft)
         used.append(recorded_as)
+        prompt = prompt or draft.prompt
         first = reply.candidates[0]
-        if first.tool_calls:
+        if first.tool_calls and _cut_call(first) is None:
             rounds += 1
             if rounds > request.options.max_rounds:
                 text = (
@@ -122,19 +105,58 @@ async def _answers(
                 )
                 raise _spoiled(InvalidReplyError(f"{text} Raise ModelOptions(max_rounds=)."), used)
             draft = replace(draft, turns=(*draft.turns, *await _tool_turns(execution, first, tools)))
-            request, draft = _into_window(execution, request, draft)
+            request, draft = await fitting.fit(request, draft)
             continue
         answers, error = _parsed(output, reply)
         if answers:
-            return answers
+            return answers, prompt
         assert error is not None, "no answer without an error"
         reasks += 1
         if reasks > _most_reasks(execution, request):
             text = f"{request.call}: {error} Found in {reasks} answers in a row; expected {output.name}."
-            raise _spoiled(InvalidReplyError(f"{text} Use a model that follows schemas, or a simpler type."), used) from error
+            mend = "Raise ModelOptions(max_tokens=), or ask for less" if first.finish == "length" else "Use a model that follows schemas"
+            raise _spoiled(InvalidReplyError(f"{text} {mend}, or a simpler type."), used) from error
         _discard_deltas(execution, request.call, str(error))
-        turns = (ChatMessage("assistant", first.text), ChatMessage("user", reask_message(error)))
-        request, draft = _into_window(execution, request, replace(draft, turns=(*draft.turns, *turns)))
+        turns = (ChatMessage("assistant", _spoken(first)), ChatMessage("user", reask_message(error)))
+        request, draft = await fitting.fit(request, replace(draft, turns=(*draft.turns, *turns)))
+
+
+async def _reply(
+    execution: Execution, fitting: Fitting, request: ModelRequest, draft: Draft
+) -> tuple[ModelReply, tuple[str, int], ModelRequest, Draft]:
+    """The reply, what it is recorded as, and what was asked: a chat that overflows the window is sent again, smaller."""
+    for _ in range(REFITS):
+        try:
+            return *await execution.call(request), request, draft
+        except ContextOverflowError as overflow:
+            smaller = await fitting.after(overflow, request, draft)
+            if smaller is None:
+                raise
+        request, draft = smaller
+    return *await execution.call(request), request, draft
+
+
+def _cut_call(candidate: Candidate) -> InvalidReplyError | None:
+    """What is wrong with a reply that was cut amid a tool call; None for all others."""
+    if candidate.finish != "length":
+        return None
+    cut = next((call for call in candidate.tool_calls if not _is_object(call.arguments)), None)
+    if cut is None:
+        return None
+    what = f"call of the tool {cut.name!r}" if cut.name else "reply"
+    return InvalidReplyError(f"The {what} {_CUT}.")
+
+
+def _is_object(arguments: str) -> bool:
+    try:
+        return isinstance(from_json(arguments), dict)
+    except ValueError:
+        return False
+
+
+def _spoken(candidate: Candidate) -> str:
+    """A reply that could not be used, as the model said it."""
+    return "\n".join([*([candidate.text] if candidate.text else []), *(f"{call.name}: {call.arguments}" for call in candidate.tool_calls)])
 
 
 def _spoiled(error: InvalidReplyError, used: Sequence[tuple[str, int]]) -> InvalidReplyError:
@@ -161,11 +183,14 @@ def _parsed(output: OutputType[T], reply: ModelReply) -> tuple[Answers[T], Inval
     answers.drawn = sum(candidate.votes for candidate in reply.candidates)
     problem: InvalidReplyError | None = None
     for candidate in reply.candidates:
+        if candidate.tool_calls:
+            problem = problem or _cut_call(candidate)
+            continue
         try:
             answers.append(output.parse(candidate.text))
             answers.votes.append(candidate.votes)
         except InvalidReplyError as error:
-            problem = problem or error
+            problem = problem or (InvalidReplyError(f"The answer {_CUT}. {error}") if candidate.finish == "length" else error)
     return answers, problem
 
 

@@ -13,7 +13,7 @@ from metagpt.memory.interface import MemoryEntry
 from metagpt.models.context_fit import PARTS, ContextFit
 from metagpt.models.interface import ChatMessage, ModelProfile, ModelRequest
 
-__all__ = ["Draft", "fitted", "room_bytes"]
+__all__ = ["Draft", "chat_bytes", "fitted", "instruction_bytes", "room_bytes", "room_tokens"]
 
 _TURN_BYTES = 16
 """What a turn costs beside its text, in a model's own format."""
@@ -49,15 +49,24 @@ class Draft:
         return (*chat, *self.turns)
 
 
-def room_bytes(request: ModelRequest, profile: ModelProfile, fit: ContextFit) -> float | None:
-    """What a chat may take of the window beside schema, tools and answer; None: the window is not known, or the chat is not read."""
+def room_tokens(request: ModelRequest, profile: ModelProfile) -> int | None:
+    """What chat, schema and tools may take of the window beside the answer; None: the window is not known, or the chat is not read."""
     window = profile.context_tokens
     if window is None or profile.prompt_format == "compact":
         return None
     options = request.options.over(profile.defaults)
-    answer = min(options.max_tokens or profile.max_output_tokens, profile.max_output_tokens, window // 2)
-    instructions = sum(len(to_json(part)) for part in (request.schema, request.tools) if part)
-    return (window - answer) * fit.bytes_per_token - instructions
+    return window - min(options.max_tokens or profile.max_output_tokens, profile.max_output_tokens, window // 2)
+
+
+def room_bytes(request: ModelRequest, profile: ModelProfile, fit: ContextFit) -> float | None:
+    """What the chat alone may take, by estimate; None as above."""
+    room = room_tokens(request, profile)
+    return None if room is None else room * fit.bytes_per_token - instruction_bytes(request)
+
+
+def instruction_bytes(request: ModelRequest) -> int:
+    """What schema and tools take."""
+    return sum(len(to_json(part)) for part in (request.schema, request.tools) if part)
 
 
 def fitted(draft: Draft, fit: ContextFit, room: float, *, owner: str) -> tuple[Draft, dict[str, int]]:
@@ -73,14 +82,14 @@ def fitted(draft: Draft, fit: ContextFit, room: float, *, owner: str) -> tuple[D
                 " list. Correct the name, or pass it to ask."
             )
     dropped = {}
-    excess = _size(draft.chat) - room
+    excess = chat_bytes(draft.chat) - room
     for name in fit.drop:
         if excess <= 0:
             break
         draft, count = _without(draft, name, excess)
         if count:
             dropped[name] = count
-            excess = _size(draft.chat) - room
+            excess = chat_bytes(draft.chat) - room
     return draft, dropped
 
 
@@ -115,7 +124,7 @@ def _without_entries(draft: Draft, kinds: Sequence[str], excess: float) -> tuple
     kept, gone, size = [], 0, 0
     for entry in draft.entries:
         if size < excess and entry.kind in kinds:
-            size += _size(_told(entry))
+            size += chat_bytes(_told(entry))
             gone += 1
         else:
             kept.append(entry)
@@ -138,8 +147,8 @@ def _without_results(draft: Draft, excess: float) -> tuple[Draft, int]:
 def _without_items(draft: Draft, name: str, excess: float) -> tuple[Draft, int]:
     """The prompt with fewer items of a list; rendered anew until it is short enough or none is left."""
     items = list(draft.context[name])
-    before, wanted = len(items), _size(draft.chat) - excess
-    while items and (over := _size(draft.chat) - wanted) > 0:
+    before, wanted = len(items), chat_bytes(draft.chat) - excess
+    while items and (over := chat_bytes(draft.chat) - wanted) > 0:
         while items and over > 0:
             over -= len(str(items.pop()).encode(errors="replace"))
         context = {**draft.context, name: items.copy()}
@@ -153,8 +162,8 @@ def _told(entry: MemoryEntry) -> list[ChatMessage]:
     return [ChatMessage("user", f"You remember: {entry.text}")]
 
 
-def _size(chat: Sequence[ChatMessage]) -> int:
-    """In bytes."""
+def chat_bytes(chat: Sequence[ChatMessage]) -> int:
+    """Length of a chat, with something for each turn's form."""
     return sum(
         len(message.text.encode(errors="replace")) + sum(len(call.arguments) for call in message.tool_calls) + _TURN_BYTES
         for message in chat

@@ -16,12 +16,12 @@ from metagpt.graph import Handler
 from metagpt.message import Message, tag_of
 from metagpt.models.structured import OutputType, output_type
 from metagpt.runtime.identity import derived_id
-from metagpt.runtime.ticks import Answer, Approve, Edit, EditArguments, Pending, Reject, WaitLimit
+from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, EditArguments, Pending, Reject, WaitLimit
 
 if TYPE_CHECKING:
     from metagpt.runtime.execution import Execution
 
-__all__ = ["arguments_of", "ask_person", "limited", "read_answer", "unfit_defaults", "union_of"]
+__all__ = ["arguments_of", "ask_person", "limited", "overdue", "read_answer", "unfit_defaults", "union_of"]
 
 T = TypeVar("T")
 
@@ -121,7 +121,7 @@ def read_answer(text: str, output: OutputType[T], members: Sequence[type[Message
             try:
                 return output.parse(output.encode(members[0](**{fields[0][0]: text})))  # type: ignore[arg-type]  # as above
             except ValidationError as error:
-                raise InvalidReplyError(str(error)) from error
+                raise InvalidReplyError("; ".join(each["msg"] for each in error.errors())) from error
         raise InvalidReplyError(str(refusal)) from refusal
 
 
@@ -150,6 +150,12 @@ def limited(pending: Pending, limit: WaitLimit | None, now: float, *, is_risky: 
     if isinstance(default, Approve) and (is_risky or pending.kind == "question"):
         default = Reject("nobody answered in time")
     return replace(pending, until=now + limit.seconds, default=default)
+
+
+def overdue(pending: Pending, now: float) -> Answered:
+    """What counts in the place of a person who took too long."""
+    assert pending.default is not None, "a limit has a default"
+    return Answered(now, pending.id, pending.default, pending.role, by_default=True, settles=True)
 
 
 def unfit_defaults(handlers: Iterable[Handler]) -> list[str]:

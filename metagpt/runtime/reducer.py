@@ -248,7 +248,10 @@ def _answered(state: State, tick: Answered, commands: list[Command]) -> None:
         start_or_queue(state, invocation, commands)
     elif isinstance(tick.answer, Reject | str):
         note = tick.answer if isinstance(tick.answer, str) else tick.answer.note
-        _rejected(state, pending, invocation, note, commands)
+        if tick.settles:
+            _halt_unanswered(state, pending, invocation, note, commands)
+        else:
+            _rejected(state, pending, invocation, note, commands)
     else:
         _let_go(state, pending, invocation)
         assert invocation.proposal is not None, "an approval is pending only after a proposal"
@@ -272,6 +275,17 @@ def _edited(invocation: Invocation, proposal: OutputProposed, edit: Edit) -> Out
     is_list = proposal.is_list and all(isinstance(message, fanned) for message in messages)
     addresses = proposal.addresses if len(proposal.addresses) == len(messages) else ((),) * len(messages)
     return replace(proposal, messages=messages, addresses=addresses, is_list=is_list)
+
+
+def _halt_unanswered(state: State, pending: Pending, invocation: Invocation, note: str, commands: list[Command]) -> None:
+    """Nobody answered in time, so nobody is asked again; it stays pending: a person may still answer when the run is resumed."""
+    key, said = invocation.handler.key, "nobody answered in time"
+    text = (
+        f"{key}: found its output rejected as {said}{f' ({note})' if note not in ('', said) else ''}; expected an answer before."
+        f" Resume the run with an answer to {pending.id!r}, or give people more time."
+    )
+    role, message = invocation.handler.role, message_in_hand(invocation)
+    halt(state, commands, ErrorRecord(type="UnansweredError", text=text, role=role, handler=key, message=message))
 
 
 def _rejected(state: State, pending: Pending, invocation: Invocation, note: str, commands: list[Command]) -> None:

@@ -55,7 +55,7 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A person disagrees; the handler runs again with the note."""
+    """A person disagrees; the handler runs again with the note. As what nobody's answer counts for, it ends the run."""
 
     note: str = ""
 
@@ -90,6 +90,7 @@ class WaitLimit:
     seconds: float
     """More than 0."""
     default: Answer = Reject("nobody answered in time")
+    """A `Reject` settles the question too: of an output it ends the run with an `UnansweredError`, and nothing is asked again."""
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
@@ -205,6 +206,8 @@ class Answered:
     role: str = ""
     by_default: bool = False
     """Whether nobody answered in time."""
+    settles: bool = False
+    """Whether a rejection ends the run; in journals from before there was this, what nobody answered ran the handler again."""
 
 
 @dataclass(slots=True)

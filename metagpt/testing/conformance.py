@@ -9,6 +9,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from metagpt.actions.interface import Action, ActionContext, FunctionAction, Per
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import ActionError, ModelError
 from metagpt.memory.interface import Attending, Lasting, Memory, MemoryEntry, Recollection
-from metagpt.models.interface import Candidate, ChatMessage, Delta, Model, ModelOptions, ModelProfile, ModelReply, ModelRequest, TokenUsage
+from metagpt.models.interface import (
+    Candidate, ChatMessage, Delta, Model, ModelOptions, ModelProfile, ModelReply, ModelRequest, TokenCounter, TokenUsage,
+)  # fmt: skip
 
 __all__ = ["check_action", "check_memory", "check_model"]
 
@@ -60,7 +63,17 @@ async def check_model(model: Model, request: ModelRequest | None = None) -> None
     _check_reply(model, asked, await _items(model, asked))  # a stream that was left early must not spoil the next
     await model.close()
     _check_reply(model, asked, await _items(model, asked))  # nor does closing
+    await _check_count(model, asked)
     await model.close()
+
+
+async def _check_count(model: Model, request: ModelRequest) -> None:
+    if not isinstance(model, TokenCounter):
+        return
+    longer = replace(request, chat=(*request.chat, ChatMessage("user", "Say it aloud. " * 20)))
+    counts = [await model.count_tokens(each) for each in (request, longer)]
+    grows = model.profile.prompt_format == "compact" or counts[0] < counts[1]
+    expect(counts[0] > 0 and grows, model, f"expected count_tokens to count the chat; found {counts[0]}, and {counts[1]} for a longer one.")
 
 
 async def _items(model: Model, request: ModelRequest) -> list[Any]:

@@ -53,7 +53,7 @@ def test_a_file_among_the_products_of_a_run_starts_nothing(home: Path) -> None:
     Path("run.json").write_text(json.dumps({"run_id": "r1"}))
     Path("below").mkdir()
     Path("below/metagpt.toml").write_text(GIT)
-    with pytest.raises(ConfigError, match=r"found \[mcp\] in the products of run 'r1'"):
+    with pytest.raises(ConfigError, match="found it in the products of run 'r1'"):
         read_settings(Path("below"))
     Path("run.json").write_text("[]")
     assert "git" in read_settings(Path("below")).mcp

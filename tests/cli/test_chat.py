@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -81,6 +82,15 @@ loud = Poet(model=ScriptedModel([call("shout", what="hey"), text("done")]), acti
 compact = Poet(model=FunctionModel(answer, profile=ModelProfile(reference="small", prompt_format="compact", calls=("poet.write",))))
 team = Team([Poet(), Binder()], final=Bound, model=FunctionModel(answer), name="binders")
 '''
+
+DOWN = """
+
+async def down(request):
+    raise ModelUnavailableError("m: nobody is there; expected a server. Start it.")
+
+
+poet = Poet(model=FunctionModel(down))
+"""
 
 
 def chatting(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
@@ -229,6 +239,43 @@ async def test_what_was_streamed_is_not_said_twice_and_what_was_discarded_is_sai
     display.end(Said(text="Violets"))
     assert file.getvalue() == "Roses \N{REPLACEMENT CHARACTER}[2J\nViolets\n"
     assert "the call failed: cut" in aside.getvalue()
+
+
+def failures_of(display: ReplyDisplay, *, goes_on: bool) -> None:
+    call = {"run_id": "r", "time": 0.0, "role": "poet", "invocation": "i"}
+    display.show(ev.DeltasDiscardedEvent(reason="no ink", call="poet.chat", **call))  # type: ignore[arg-type]  # a table of keywords
+    if goes_on:
+        display.show(ev.ModelCalledEvent(model="m", call="poet.chat", **call))  # type: ignore[arg-type]  # as above
+        display.show(ev.DeltasDiscardedEvent(reason="still no ink", call="poet.chat", **call))  # type: ignore[arg-type]  # as above
+    failed = ev.HandlerFailedEvent(handler="poet.chat", attempt=1, error="ServerError: still no ink", will_retry=False, **call)  # type: ignore[arg-type]  # as above
+    display.show(failed)
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_a_failure_that_ends_the_turn_is_left_to_its_end_and_one_that_does_not_is_told(*, speaks: bool) -> None:
+    aside = io.StringIO()
+    display = ReplyDisplay(speaks=speaks, file=io.StringIO(), aside=aside)
+    failures_of(display, goes_on=True)
+    display.end(None)
+    assert "the call failed: no ink" in aside.getvalue()
+    assert aside.getvalue().count("ink") == 1
+
+
+async def test_a_failure_is_told_at_once_where_the_turn_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metagpt.cli.chat_display._PATIENCE_S", 0.0)
+    aside = io.StringIO()
+    display = ReplyDisplay(speaks=True, file=io.StringIO(), aside=aside)
+    failures_of(display, goes_on=False)
+    while not aside.getvalue():
+        await asyncio.sleep(0)
+    assert aside.getvalue().count("ink") == 1
+
+
+def test_an_error_that_ends_a_turn_is_said_once(tmp_path: Path) -> None:
+    write(tmp_path, down=f"from metagpt.errors import ModelUnavailableError\n{POETS}{DOWN}")
+    status, _, err = chat("tea\n", "down.py:poet", cwd=tmp_path)
+    assert status == 1
+    assert err.count("nobody is there") == 1
 
 
 async def test_a_role_that_hears_typed_messages_is_talked_with_in_plain_words(tmp_path: Path) -> None:

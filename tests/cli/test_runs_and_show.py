@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,16 @@ def test_a_file_team_must_be_named_again() -> None:
     done = invoke("resume", runs()[0]["run_id"])
     assert done.exit_code == 2
     assert f"metagpt resume {runs()[0]['run_id']} --team team.py:team" in done.stderr
+
+
+def test_the_line_that_names_the_team_again_repeats_what_was_said() -> None:
+    invoke("run", "tea", "--team", "approved.py:team")
+    run = runs()[0]["run_id"]
+    said = ("--answer", "1=reject:too dear", "--answer", "2=approve", "--model", "m", "--role-model", "writer=x", "--calls", "9", "--fresh")
+    done = invoke("resume", run, *said)
+    assert done.exit_code == 2
+    again = shlex.split(done.stderr.partition("Write: metagpt ")[2])
+    assert again == ["resume", run, "--team", "approved.py:team", *said]
 
 
 def test_a_rejected_output_comes_again_with_the_note() -> None:

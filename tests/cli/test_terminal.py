@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ from metagpt import Approve, Edit, Message, Reject
 from metagpt import events as ev
 from metagpt.cli.live import LiveDisplay
 from metagpt.cli.people import ask_person
+from metagpt.cli.plain import line_of
 from metagpt.cli.progress import Progress
+from metagpt.cli.wording import counted, shown_path
 from metagpt.runtime.ticks import Pending
 from tests.cli.projects import APPROVED, write
 
@@ -97,7 +100,28 @@ def test_the_live_picture_says_who_works_on_what_for_how_long() -> None:
     picture = file.getvalue()
     assert "draft · asks openai:x · Pours to" in picture
     assert "5.0 s" in picture
+    assert "idle" not in picture
     assert "6.0 s, 0 tokens, $0" in picture
+
+
+def test_the_live_picture_calls_a_role_without_work_idle() -> None:
+    display = LiveDisplay(Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None))
+    for event in (*told(), ev.HandlerEndedEvent(time=4.0, **HANDLER)):
+        display.show(event)
+    file = io.StringIO()
+    Console(file=file, width=100).print(display.picture(now=6.0))
+    assert re.search(r"writer +idle", file.getvalue())
+
+
+def test_a_call_that_was_stopped_is_told_without_a_reason() -> None:
+    assert line_of(ev.DeltasDiscardedEvent(time=1.0, reason="", **CALL)) == "writer: the call was stopped"
+    assert line_of(ev.DeltasDiscardedEvent(time=1.0, reason="cut", **CALL)) == "writer: the call failed: cut"
+
+
+def test_paths_and_counts_are_written_as_people_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [shown_path(each) for each in (tmp_path, tmp_path / "out", Path(tmp_path.root))] == [".", "./out", tmp_path.root]
+    assert [counted(number, "role") for number in (0, 1, 2)] == ["0 roles", "1 role", "2 roles"]
 
 
 def _next_piece(terminal: int, keys: bytes) -> bytes:

@@ -30,6 +30,7 @@ from metagpt.errors import (
     StreamCutError,
 )
 from metagpt.models.capabilities import forget_refusals
+from metagpt.models.context_fit import ContextFit
 from metagpt.models.faults import retry_after_s
 from metagpt.models.interface import (
     Candidate,
@@ -341,6 +342,34 @@ def test_a_context_overflow_that_mentions_a_feature_teaches_nothing(feature: str
 
 # ---- faults
 
+
+@pytest.mark.parametrize(
+    ("message", "figures"),
+    [
+        ("This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.", (9000, 8192)),
+        (
+            "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4000 in the messages, 1000 in the completion).",
+            (4000, 4096),
+        ),
+        (
+            "maximum context length is 4096 tokens, you requested 1000 output tokens and your prompt has at least 3097 input tokens",
+            (3097, 4096),
+        ),
+        ("prompt is too long: 210,000 tokens > 200,000 maximum", (210_000, 200_000)),
+        ("request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it", (5000, 4096)),
+        ("input is too long: token count (1200000) exceeds the maximum number of tokens allowed (1048576).", (1_200_000, 1_048_576)),
+        ("the request exceeds the available context size", (None, None)),
+        (f"maximum context length is {'9' * 30} tokens", (None, None)),
+    ],
+)
+def test_an_overflow_has_the_figures_that_the_server_told(message: str, figures: tuple[int | None, int | None]) -> None:
+    error = failure(Status(status=400, message=message))
+    assert isinstance(error, ContextOverflowError)
+    assert (error.prompt_tokens, error.window_tokens) == figures
+    assert "ModelOptions(fit=ContextFit(drop=…))" in str(error)
+    assert "bytes_per_token" in str(error)
+
+
 OVERFLOWS = [
     Status(status=400, message="too long", code="context_length_exceeded", param="messages"),
     Status(status=400, message="This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."),
@@ -603,6 +632,8 @@ def test_a_reference_names_model_and_server(monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert open_openai("gpt-4o", {}).base_url == "https://api.openai.com/v1"
     assert open_openai("gpt-4o", {}).profile.context_tokens == 128_000
+    assert open_openai("gpt-4o", {}).profile.defaults.fit is None
+    assert open_openai("gpt-4o", {"bytes_per_token": 1}).profile.defaults.fit == ContextFit(bytes_per_token=1.0)
     assert open_openai("qwen@http://127.0.0.1:1/v1", {"prices": {"qwen": Price(input=1, output=2)}}).profile.price == Price(
         input=1, output=2
     )
@@ -621,6 +652,8 @@ def test_a_reference_names_model_and_server(monkeypatch: pytest.MonkeyPatch) -> 
         ("qwen", {"max_concurrency": "many"}, "whole number"),
         ("qwen", {"max_concurrency": 0}, "more than 0"),
         ("qwen", {"timeout_s": True}, "expected a number"),
+        ("qwen", {"bytes_per_token": "few"}, "expected a number"),
+        ("qwen", {"bytes_per_token": 0}, "expected more than 0"),
         ("qwen", {"api_key_env": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE"),
         ("qwen", {"prices": {"qwen": 3}}, "expected a mapping of names to Price"),
     ],

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metagpt import ConfigError, Goal, HandlerFailedError, ModelOptions, Role, Team, WindowMemory, action, on
+from metagpt.errors import ContextOverflowError, ModelUnavailableError
 from metagpt.events import DroppedFromContextEvent
 from metagpt.memory.interface import MemoryEntry
 from metagpt.models.context_fit import PARTS, ContextFit
-from metagpt.models.interface import ChatMessage, ModelProfile, ModelReply, ModelRequest, ToolCall
+from metagpt.models.interface import Candidate, ChatMessage, ModelProfile, ModelReply, ModelRequest, ToolCall
 from metagpt.runtime.context_window import Draft, fitted, room_bytes
-from metagpt.testing import FunctionModel, call, text
+from metagpt.runtime.fitting import REFITS
+from metagpt.testing import FunctionModel, ScriptedModel, call, check_model, text
 from tests.runtime.messages import Final
 
 
@@ -271,3 +273,220 @@ async def test_an_exchange_is_remembered_as_it_was_sent() -> None:
 def test_options_out_of_bounds_are_refused_when_they_are_made(options: dict[str, Any], found: str) -> None:
     with pytest.raises(ConfigError, match=found):
         ModelOptions(**options)
+
+
+# counted, and after an overflow
+
+
+class CountingModel(FunctionModel):
+    """Counts a token for every `bytes_per_token` bytes, and holds to its window."""
+
+    def __init__(self, window: int, bytes_per_token: int) -> None:
+        super().__init__(self._answer, profile=ModelProfile(reference="m", context_tokens=window, max_output_tokens=window // 4))
+        self._window = window
+        self._bytes_per_token = bytes_per_token
+
+    def _answer(self, request: ModelRequest) -> str:
+        tokens = self.tokens(request)
+        if tokens >= self._window:
+            raise ContextOverflowError("m: too long", prompt_tokens=tokens, window_tokens=self._window)
+        return "read"
+
+    def tokens(self, request: ModelRequest) -> int:
+        return size(request.chat) // self._bytes_per_token + 1
+
+    async def count_tokens(self, request: ModelRequest) -> int:
+        return self.tokens(request)
+
+
+class Rememberer(Role):
+    """You read."""
+
+    @on(Goal)
+    async def read(self, goal: Goal) -> Final:
+        for letter in "abcdefghij":
+            await self.memory.remember(letter * 100)
+        return Final(text=await self.ask(str, "q"))
+
+
+@pytest.mark.parametrize("bytes_per_token", [1, 2, 5])
+async def test_a_model_that_counts_has_its_window_filled_whatever_the_text_is_like(bytes_per_token: int) -> None:
+    window = 1000 // bytes_per_token
+    model = CountingModel(window, bytes_per_token)
+    [event] = await dropped_in(Team([Rememberer()], final=Final, model=model))
+    [request] = model.requests
+    room = window - window // 4
+    one_entry = len(f"You remember: {'a' * 100}") // bytes_per_token + 1
+    assert room - one_entry - 1 <= model.tokens(request) <= room
+    assert event.parts == {"memory": 10 - (len(request.chat) - 2)}
+    assert request.chat[1].text == f"You remember: {'abcdefghij'[event.entries] * 100}", "the oldest goes first"
+
+
+async def test_what_certainly_fits_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CountingModel(10_000, 1)
+    monkeypatch.setattr(model, "count_tokens", None)
+    assert await dropped_in(Team([Rememberer()], final=Final, model=model)) == []
+
+
+async def test_a_model_that_cannot_count_this_time_is_asked_by_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(request: ModelRequest) -> int:
+        raise ModelUnavailableError("m: no tokenizer")
+
+    model = CountingModel(300, 3)
+    monkeypatch.setattr(model, "count_tokens", refuse)
+    [event] = await dropped_in(Team([Rememberer()], final=Final, model=model))
+    assert 0 < event.entries < 10
+
+
+def narrow_model(most_bytes: int, *, figures: tuple[int, int] | None = None, window: int | None = 1000) -> FunctionModel:
+    """Cannot count, and refuses what is longer than `most_bytes`; tells `figures`, of prompt and window, if it has any."""
+
+    def answer(request: ModelRequest) -> str:
+        if size(request.chat) > most_bytes:
+            told = {} if figures is None else {"prompt_tokens": figures[0], "window_tokens": figures[1]}
+            raise ContextOverflowError("m: too long; expected less", **told)
+        return "read"
+
+    return FunctionModel(answer, profile=ModelProfile(reference="m", context_tokens=window, max_output_tokens=100))
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "figures", "window", "asked"),
+    [
+        (700, (1200, 900), 1000, 2),  # what it says is enough
+        (700, (1200, 900), None, 2),  # of a window that nobody knew before
+        (600, (901, 900), 1000, 3),  # it says too little: again
+        (700, None, 1000, 2),
+        (500, None, None, 3),
+    ],
+)
+async def test_a_chat_that_overflows_is_sent_again_with_less(
+    most_bytes: int, figures: tuple[int, int] | None, window: int | None, asked: int
+) -> None:
+    model = narrow_model(most_bytes, figures=figures, window=window)
+    events = await dropped_in(Team([Rememberer()], final=Final, model=model))
+    assert len(model.requests) == asked
+    assert len(events) == asked - 1, "each time it is said what was left out"
+    last = model.requests[-1].chat
+    assert 10 - (len(last) - 2) == sum(event.entries for event in events) < 10
+    assert last[-1].text == "q"
+
+
+async def test_a_chat_that_can_be_made_no_smaller_fails_with_what_the_model_said() -> None:
+    model = narrow_model(5)
+    with pytest.raises(HandlerFailedError, match="m: too long; expected less"):
+        await Team([Rememberer()], final=Final, model=model).run("go")
+    assert len(model.requests) == 1 + REFITS
+
+    class Wordy(Role):
+        """You read."""
+
+        @on(Goal)
+        async def read(self, goal: Goal) -> Final:
+            return Final(text=await self.ask(str, "a long question that must stay"))
+
+    model = narrow_model(5)
+    with pytest.raises(HandlerFailedError, match="m: too long"):
+        await Team([Wordy()], final=Final, model=model).run("go")
+    assert len(model.requests) == 1
+
+
+async def test_what_an_overflow_taught_holds_for_the_rounds_that_follow() -> None:
+    @action(reads=True)
+    async def look(number: int) -> str:
+        """Look something up."""
+        return f"{number}" * 30
+
+    class Looker(Role):
+        """You look."""
+
+        @on(Goal)
+        async def work(self, goal: Goal) -> Final:
+            for letter in "abcdefghij":
+                await self.memory.remember(letter * 100)
+            return Final(text=await self.ask(str, "q", tools=[look]))
+
+    refused = []
+
+    def answer(request: ModelRequest) -> ModelReply:
+        if size(request.chat) > 800:
+            refused.append(request)
+            raise ContextOverflowError("m: too long", prompt_tokens=1300, window_tokens=800)
+        rounds = sum(turn.role == "tool" for turn in request.chat)
+        return call("look", number=rounds) if rounds < 4 else text("done")
+
+    model = FunctionModel(answer, profile=ModelProfile(reference="m", context_tokens=10_000, max_output_tokens=100))
+    await dropped_in(Team([Looker()], final=Final, model=model))
+    assert len(refused) == 1
+
+
+# answers that were cut
+
+
+CUT_CALL = Candidate(text="", tool_calls=(ToolCall(id="1", name="look", arguments='{"number": 37134'),), finish="length")
+
+
+@pytest.mark.parametrize(
+    ("form", "cut", "said"),
+    [
+        (str, CUT_CALL, "The call of the tool 'look' was cut by max_tokens before its end"),
+        (int, CUT_CALL, "The call of the tool 'look' was cut by max_tokens before its end"),
+        (
+            str,
+            Candidate(text="", tool_calls=(ToolCall(id="1", name="", arguments='{"to'),), finish="length"),
+            "The reply was cut by max_tokens",
+        ),
+        (list[int], Candidate(text="[1, 2, 3", finish="length"), "The answer was cut by max_tokens before its end"),
+    ],
+)
+async def test_what_max_tokens_cut_is_asked_for_again_and_never_performed(form: Any, cut: Candidate, said: str) -> None:
+    performed = []
+
+    @action(reads=True)
+    async def look(number: int) -> str:
+        """Look something up."""
+        performed.append(number)
+        return "found"
+
+    class Looker(Role):
+        """You look."""
+
+        @on(Goal)
+        async def work(self, goal: Goal) -> Final:
+            return Final(text=str(await self.ask(form, "q", tools=[look])))
+
+    whole = text("7") if form != list[int] else text("[7]")
+    model = ScriptedModel([ModelReply(candidates=(cut,)), whole])
+    run = await Team([Looker()], final=Final, model=model).run("go")
+    assert run.output is not None
+    assert run.output.text in ("7", "[7]")
+    assert said in model.requests[1].chat[-1].text
+    assert "37134" in model.requests[1].chat[-2].text or cut is not CUT_CALL
+    with pytest.raises(HandlerFailedError, match=r"cut by max_tokens.*Raise ModelOptions\(max_tokens=\)"):
+        await Team([Looker()], final=Final, model=ScriptedModel([ModelReply(candidates=(cut,))] * 3)).run("go")
+    assert performed == []
+
+
+async def test_a_text_that_max_tokens_cut_is_the_answer_as_far_as_it_goes() -> None:
+    class Plain(Role):
+        """You talk."""
+
+        @on(Goal)
+        async def work(self, goal: Goal) -> Final:
+            return Final(text=await self.ask(str, "q"))
+
+    model = ScriptedModel([ModelReply(candidates=(Candidate(text="as far as", finish="length"),))])
+    run = await Team([Plain()], final=Final, model=model).run("go")
+    assert run.output == Final(text="as far as")
+
+
+async def test_a_count_that_counts_nothing_breaks_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CountingModel(10_000, 1)
+    await check_model(model)
+
+    async def nothing(request: ModelRequest) -> int:
+        return 7
+
+    monkeypatch.setattr(model, "count_tokens", nothing)
+    with pytest.raises(AssertionError, match="expected count_tokens to count the chat; found 7, and 7 for a longer one"):
+        await check_model(model)

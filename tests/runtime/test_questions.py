@@ -27,10 +27,11 @@ from metagpt import (
     on,
 )
 from metagpt.actions.interface import ActionContext
-from metagpt.errors import ActionError, ConfigError, HandlerFailedError, HandlerSignatureError, RunError, TeamError
+from metagpt.errors import ActionError, ConfigError, HandlerFailedError, HandlerSignatureError, RunError, TeamError, UnansweredError
 from metagpt.events import AnsweredEvent, ApprovalNeededEvent
 from metagpt.runtime import ticks as t
 from metagpt.runtime.codec import TickCodec
+from metagpt.runtime.differences import difference
 from metagpt.runtime.ticks import Pending
 from metagpt.testing import FakeClock, ScriptedModel, text
 from tests.runtime.messages import Draft, Final, Item, Part, Result, Review
@@ -275,11 +276,73 @@ async def test_a_limit_is_the_one_that_was_recorded_whatever_is_set_later(tmp_pa
     assert run.output == Result(text="first")
 
 
-async def test_a_default_rejection_runs_the_handler_again_and_the_time_begins_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("default", [Reject("too slow"), "too slow"])
+async def test_a_rejection_that_nobody_wrote_ends_the_run_and_nothing_is_asked_again(tmp_path: Path, default: Any) -> None:
+    limit = WaitLimit(seconds=10, default=default)
+    first = await proposing(limit, tmp_path, FakeClock(start=0.0)).run("go", run_id="r")
+    for start in (50.0, 100.0):
+        late = proposing(limit, tmp_path, FakeClock(start=start))
+        with pytest.raises(
+            UnansweredError, match=r"proposer.propose: .*nobody answered in time \(too slow\); expected an answer"
+        ) as caught:
+            await late.resume("r")
+        assert (caught.value.role, caught.value.handler, caught.value.message) == ("proposer", "proposer.propose", "Goal")
+        run = late.open_run("r")
+        assert (run.status, run.pending, str(run.error)) == ("failed", first.pending, str(caught.value))
+        assert [event.name for event in run.events()].count("handler_started") == 1
+
+
+async def test_a_person_may_still_answer_what_ended_a_run(tmp_path: Path) -> None:
+    limit = WaitLimit(seconds=10)
+    (pending,) = (await proposing(limit, tmp_path, FakeClock(start=0.0)).run("go", run_id="r")).pending
+    late = proposing(limit, tmp_path, FakeClock(start=50.0))
+    with pytest.raises(UnansweredError, match=r"rejected as nobody answered in time; expected"):
+        await late.resume("r")
+    again = await late.resume("r", answers={pending.id: Reject("shorter")})
+    assert (again.status, again.pending[0].proposed, again.pending[0].until) == ("waiting", (Draft(text="shorter"),), 60.0)
+    assert (await late.resume("r", answers={again.pending[0].id: Approve()})).output == Result(text="shorter")
+
+
+async def test_a_rejection_that_nobody_wrote_ends_a_run_that_is_busy_elsewhere(tmp_path: Path) -> None:
+    clock = FakeClock(start=0.0)
+
+    class Both(Role):
+        @on(Goal)
+        async def begin(self, goal: Goal) -> tuple[Item, Result]:
+            return Item(n=1), Result(text="x")
+
+        @on(Item, approve=WaitLimit(seconds=10))
+        async def propose(self, item: Item) -> Draft:
+            return Draft(text=await self.ask(str, "propose"))
+
+    class Slow(Role):
+        @on(Result)
+        async def work(self, result: Result) -> None:
+            await clock.sleep(100)
+
+    with ScriptedModel([text("proposed")]) as model:
+        asked = Team([Both(), Slow()], final=Draft, journal=SqliteJournal(tmp_path / "j.db"), clock=clock, model=model)
+        with pytest.raises(UnansweredError):
+            await asked.run("go")
+    assert clock.now() == 10.0
+
+
+async def test_journals_in_which_such_a_rejection_ran_the_handler_again_read_as_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limit = WaitLimit(seconds=10, default=Reject("too slow"))
     await proposing(limit, tmp_path, FakeClock(start=0.0)).run("go", run_id="r")
-    run = await proposing(limit, tmp_path, FakeClock(start=50.0)).resume("r")
+    with monkeypatch.context() as before:
+        before.setattr("metagpt.team.overdue", lambda each, now: t.Answered(now, each.id, each.default, each.role, by_default=True))
+        await proposing(limit, tmp_path, FakeClock(start=50.0)).resume("r")
+    late = proposing(limit, tmp_path, FakeClock(start=70.0))
+    run = late.open_run("r")
     assert (run.status, run.pending[0].proposed, run.pending[0].until) == ("waiting", (Draft(text="too slow"),), 60.0)
+    with pytest.raises(UnansweredError):
+        await late.resume("r")
+    old = t.Answered(1.0, "p", Reject("no"), by_default=True)
+    kind, written = TickCodec({}).encode(old)
+    assert TickCodec({}).decode(kind, written.replace(b',"settles":false', b"")) == old
 
 
 async def test_a_person_who_answers_late_but_first_is_heard(tmp_path: Path) -> None:
@@ -445,9 +508,55 @@ async def test_a_proposed_message_is_compared_with_the_last_one_of_its_type(tmp_
     ]  # fmt: skip
 
 
-async def test_the_first_message_of_its_type_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+async def test_the_first_message_of_its_type_is_shown_whole(tmp_path: Path) -> None:
     run = await proposing(True, tmp_path, FakeClock()).run("go")
-    assert run.difference(run.pending[0]) == ""
+    assert run.difference(run.pending[0]) == "Draft:\n  text: first\n"
+
+
+def approval(*proposed: Message) -> Pending:
+    return Pending(id="p", kind="approval", role="r", handler="r.h", text="?", proposed=proposed)
+
+
+class Script(Message):
+    path: str
+    text: str
+    command: str = ""
+    parts: list[dict[str, str]] = []
+
+
+def test_every_proposed_message_is_shown_also_beside_one_that_is_compared() -> None:
+    shown = difference(approval(Draft(text="two"), Part(n=1000000)), [Draft(text="one")], None)
+    assert shown == "--- Draft (last)\n+++ Draft (proposed)\n@@ -1 +1 @@\n-text: one\n+text: two\nPart:\n  n: 1000000\n"
+    assert difference(approval(Draft(text="one")), [Draft(text="one")], None) == "Draft, as in the last one:\n  text: one\n"
+
+
+def test_what_a_files_diff_does_not_cover_is_shown_beside_it() -> None:
+    script = Script(path="a.txt", text="hi\n", command="rm -rf /", parts=[{"file": "b.txt", "code": "x", "mode": "0777"}])
+    files = "--- /dev/null\n+++ a.txt\n@@ -0,0 +1 @@\n+hi\n--- /dev/null\n+++ b.txt\n@@ -0,0 +1 @@\n+x\n"
+    rest = "  parts:\n    -\n      mode: 0777\n"
+    assert difference(approval(script), [], None) == f"{files}Script:\n  command: rm -rf /\n{rest}"
+    earlier = script.model_copy(update={"command": "ls", "text": "before"})
+    changed = "--- Script (last)\n+++ Script (proposed)\n@@ -1 +1 @@\n-command: ls\n+command: rm -rf /\n"
+    assert difference(approval(script), [earlier], None) == f"{files}{changed}Script, as in the last one:\n{rest}"
+
+
+def test_nothing_of_a_long_message_is_cut_short_and_no_name_passes_for_a_line() -> None:
+    shown = difference(approval(Draft(text="x" * 900 + "; rm -rf /"), Script(path="a\n+++ b", text="")), [], None)
+    assert "; rm -rf /\n" in shown
+    assert "+++ 'a\\n+++ b'\n(empty)\n" in shown
+
+
+def test_a_file_that_cannot_be_read_or_does_not_change_is_said(tmp_path: Path) -> None:
+    (tmp_path / "image.png").write_bytes(b"\x89\xff")
+    (tmp_path / "same.txt").write_text("x\n")
+    (tmp_path / "link.txt").symlink_to("same.txt")
+    proposed = Files(files={"image.png": "new", "same.txt": "x", "link.txt": "y"})
+    assert difference(approval(proposed), [], str(tmp_path)).splitlines() == [
+        "--- image.png (what is there cannot be read: it is no text)", "+++ image.png", "@@ -0,0 +1 @@", "+new",
+        "--- same.txt", "+++ same.txt", "(no line differs)",
+        "--- link.txt (what is there cannot be read: it is no plain file of the run's folder, or a huge one)", "+++ link.txt",
+        "@@ -0,0 +1 @@", "+y",
+    ]  # fmt: skip
 
 
 async def test_proposed_files_are_compared_with_those_in_the_workspace(tmp_path: Path) -> None:
@@ -459,9 +568,12 @@ async def test_proposed_files_are_compared_with_those_in_the_workspace(tmp_path:
 
     asked = Team([Scribe()], final=Files, journal=SqliteJournal(tmp_path / "j.db"), workspace=tmp_path / "w")
     run = await asked.run("go")
-    assert run.difference(run.pending[0]) == (
+    shown = run.difference(run.pending[0])
+    assert shown.startswith(
         "--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n x = 1\n-y = 2\n+y = 3\n--- /dev/null\n+++ b.py\n@@ -0,0 +1 @@\n+z = 1\n"
+        "--- ../outside (what is there cannot be read"
     )
+    assert shown.endswith("+++ ../outside\n@@ -0,0 +1 @@\n+never\n")
 
 
 async def test_an_action_that_would_write_a_file_is_shown_as_a_diff(tmp_path: Path) -> None:

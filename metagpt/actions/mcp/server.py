@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -39,14 +39,17 @@ class McpServer:
 
     name: str
     settings: McpServerSettings | None = None
+    _read: list[McpServerSettings] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The user's settings as they were when the last run began: what an action changes since then starts nothing."""
 
     def check(self) -> None:
-        """Look whether it could be started or reached, without doing so.
+        """Look whether it could be started or reached, without doing so; the user's settings are read here, and here alone.
 
         Raises:
             ConfigError: the extra, its table, its program or a variable is missing.
         """
         settings = self.settings or configured(self.name)
+        self._read[:] = [settings]
         if find_spec("mcp") is None:
             raise ConfigError(f"action 'mcp:{self.name}': found no package mcp; expected the extra. Run: pip install \"metagpt[mcp]\".")
         missing = [name for name in settings.variables() if name not in os.environ]
@@ -67,8 +70,9 @@ class McpServer:
             ActionServerError: it does not start, cannot be reached, or makes no sense.
             ConfigError: the settings are wrong.
         """
-        self.check()
-        settings = self.settings or configured(self.name)
+        if not self._read:  # a run has done so before anything else
+            self.check()
+        settings = self._read[0]
         raised: BaseException | None = None
         with LastWords() as words:
             async with AsyncExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -88,8 +89,23 @@ class Bubblewrap:
         options += ["--ro-bind", str(LAUNCHER), _LAUNCHER, "--proc", "/proc", "--dev", "/dev"]
         for folder in ("/tmp", "/dev/shm"):  # noqa: S108 - as above
             options += ["--perms", "1777", "--size", str(limits.memory_bytes), "--tmpfs", folder]
-        options += ["--bind", str(workspace), _WORKSPACE, "--remount-ro", "/dev", "--remount-ro", "/"]
+        options += ["--bind", str(workspace), _WORKSPACE]
+        for folder in _journals(workspace):
+            options += ["--perms", "0555", "--size", "4096", "--tmpfs", folder, "--remount-ro", folder]
+        options += ["--remount-ro", "/dev", "--remount-ro", "/"]
         return [*options, "--chdir", "/"]
+
+
+def _journals(workspace: Path) -> list[str]:
+    """Folders in the workspace that hold journals, as the program would see them: it gets an empty one in their place."""
+    likely = {workspace / ".metagpt"}
+    with contextlib.suppress(FileNotFoundError):  # the working folder is gone
+        likely.add(Path.cwd() / ".metagpt")
+    return [str(Path(_WORKSPACE, each.relative_to(workspace))) for each in likely if each.is_relative_to(workspace) and _is_folder(each)]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _outermost(folders: Sequence[str]) -> list[str]:

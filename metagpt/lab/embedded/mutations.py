@@ -15,6 +15,8 @@ from metagpt.lab.embedded.loading import load_source
 __all__ = ["broken_program"]
 
 _LINES = 20_000
+_NUMBER = 100_000
+_SIZE = 20_000
 
 _SWAPS: tuple[tuple[str, str], ...] = (
     ("==", "!="),
@@ -136,17 +138,20 @@ def _outcome(code: str, function: str, value: Any) -> tuple[Any] | str:
 
 
 class _TooLongError(Exception):
-    """The spoilt program goes on and on: it may look for the divisors of a factorial."""
+    """The spoilt program goes on and on, or is about to: it may list all numbers up to a factorial, or look for its divisors."""
 
 
 def _run_briefly(function: Callable[[Any], Any], value: Any) -> Any:
-    """What the function returns within so many lines: lines, unlike seconds, are the same in a training that is resumed."""
+    """What the function returns within so many lines, none of which begins with a huge number at hand.
+
+    Lines, unlike seconds, are the same in a training that is resumed.
+    """
     left = _LINES
 
-    def count(_frame: FrameType, _event: str, _argument: object) -> Any:  # Any: a trace function returns its like
+    def count(frame: FrameType, _event: str, _argument: object) -> Any:  # Any: a trace function returns its like
         nonlocal left
         left -= 1
-        if left < 0:
+        if left < 0 or any(map(_is_huge, frame.f_locals.values())):
             raise _TooLongError
         return count
 
@@ -156,3 +161,8 @@ def _run_briefly(function: Callable[[Any], Any], value: Any) -> Any:
         return function(value)
     finally:
         sys.settrace(before)
+
+
+def _is_huge(value: Any) -> bool:
+    values = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else (value,)
+    return len(values) > _SIZE or any(isinstance(number, int | float) and abs(number) > _NUMBER for number in values)

@@ -50,6 +50,8 @@ def _loading_fault(error: Exception) -> str:
         return "no room left on the disk for its files. Make room, or set HF_HOME to a larger one."
     if isinstance(error, ImportError):
         return "a library it needs is missing. Install that library, or take another model."
+    if "size mismatch" in text:
+        return "weights that do not fit config.json. Put back the config.json that they were saved with, or get all files anew."
     if "safetensors" in text or "safetensor" in type(error).__name__.lower():
         return "no weights that can be read as safetensors. Get the files anew, or take a model saved as safetensors."
     return "no causal language model, with its tokenizer, that transformers can load. Check the name and the files, or take another model."

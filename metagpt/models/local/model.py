@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError
+from metagpt.models.context_fit import SEND_LESS
 from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest
 from metagpt.models.local.adapter_place import split_adapter
 from metagpt.models.local.card import Card, profile_of, read_card
+from metagpt.models.local.counting import PromptCounter
 from metagpt.models.local.drafts import Drafts
 from metagpt.models.local.extras import require_local_extra
 from metagpt.models.local.folder import check_folder, downloaded_folder, is_folder_reference
@@ -108,6 +110,7 @@ class LocalModel:
         self._drafts = Drafts(Path(path), card.drafts) if card.drafts else None
         card = replace(card, defaults=settings.defaults.over(card.defaults))
         self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
+        self._counter = PromptCounter(path)
         self._opening = threading.Lock()
         self._engine: SharedEngine | None = None
 
@@ -149,6 +152,14 @@ class LocalModel:
                 return
         finally:
             job.is_over = True
+
+    async def count_tokens(self, request: ModelRequest) -> int:
+        """Tokens of the prompt; see `TokenCounter.count_tokens`.
+
+        Raises:
+            ModelUnavailableError: the tokenizer cannot be loaded, or refuses the chat.
+        """
+        return await asyncio.to_thread(self._counter.count, request, self._profile)
 
     async def close(self) -> None:
         """Give up the weights; they are freed with their last user, and loaded anew if this model is asked again."""
@@ -231,7 +242,9 @@ class LocalModel:
         if prompt_tokens >= window:
             raise ContextOverflowError(
                 f"{self._profile.reference}: a prompt of {prompt_tokens} tokens; its window holds {window} for prompt and answer together. "
-                "Shorten the memory or the context of the role, or use a model with a longer window."
+                f"{SEND_LESS}, or use a model with a longer window.",
+                prompt_tokens=prompt_tokens,
+                window_tokens=window,
             )
         if prompt_tokens == 0:
             raise ModelUnavailableError(f"{self._profile.reference}: an empty prompt; expected at least one token. Give the call a prompt.")

@@ -17,7 +17,7 @@ DTYPES = ("float32", "bfloat16", "float16", "int8")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSettings:
-    """How to host a model in this process."""
+    """How to host a model in this process: keys of `[models.NAME]`, or variables such as `METAGPT_MODELS__NAME__TOP_P`."""
 
     device: str | None = None
     """`cuda`, `cuda:1`, `mps` or `cpu`; None takes the first of them that is there."""
@@ -99,6 +99,8 @@ def _number(owner: str, name: str, value: object, *, most: int | None) -> float:
 
 
 def _parts(owner: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):  # of a variable
+        value = [part.strip() for part in value.split(",")]
     if not isinstance(value, list | tuple) or len(set(map(str, value))) < len(value) or not all(part in PARTS for part in value):
         raise ConfigError(f"{owner}: drop = {value!r}; expected a list of different names out of {', '.join(PARTS)}. Correct it.")
     return tuple(value)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+from pydantic_core import from_json
 
 from metagpt.models.interface import Candidate, ChatMessage, JsonSchema, ToolCall, ToolSpec
 
@@ -56,24 +59,33 @@ def spoken_call(call: ToolCall) -> str:
 
 
 def read_union(candidate: Candidate, chat: Sequence[ChatMessage], number: int, *, as_json: bool) -> Candidate:
-    """The candidate with its union taken apart; one cut by max_tokens stays as it is.
+    """The candidate with its union taken apart; of one cut by max_tokens, as much as there is.
 
     `number`, that of the candidate in its reply, and the calls in `chat` make the ids of new calls unique; `as_json`: the answer
     stands under a schema, and so stays JSON text.
     """
-    if candidate.finish != "stop":
-        return candidate
-    union: dict[str, Any] = json.loads(candidate.text)  # Any: JSON values; parses, for it was decoded under the schema
+    call_id = f"call_{sum(len(message.tool_calls) for message in chat)}_{number}"
+    try:
+        union: dict[str, Any] = json.loads(candidate.text)  # Any: JSON values
+    except ValueError:  # decoded under the schema, so it parses if it is whole
+        return _read_cut(candidate, call_id, as_json=as_json)
     if "tool" not in union:
         answer = union["answer"]
         return Candidate(text=json.dumps(answer, ensure_ascii=False) if as_json else answer, logprob=candidate.logprob)
-    asked_before = sum(len(message.tool_calls) for message in chat)
-    call = ToolCall(
-        id=f"call_{asked_before}_{number}",
-        name=union["tool"],
-        arguments=json.dumps(union["arguments"], ensure_ascii=False),
-    )
+    call = ToolCall(id=call_id, name=union["tool"], arguments=json.dumps(union["arguments"], ensure_ascii=False))
     return Candidate(text="", tool_calls=(call,), finish="tool_calls", logprob=candidate.logprob)
+
+
+def _read_cut(candidate: Candidate, call_id: str, *, as_json: bool) -> Candidate:
+    """The beginning of an answer, else a call that does not parse: its arguments are the text as it stands, its name may be empty."""
+    try:
+        union: dict[str, Any] = from_json(candidate.text, allow_partial="trailing-strings")  # Any: as above
+    except ValueError:  # not even a brace
+        union = {}
+    if "answer" in union:
+        return candidate if as_json else replace(candidate, text=union["answer"])
+    call = ToolCall(id=call_id, name=union.get("tool", ""), arguments=candidate.text)
+    return replace(candidate, text="", tool_calls=(call,))
 
 
 def _record(**properties: JsonSchema) -> JsonSchema:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,10 +129,10 @@ def load_weights(source: Source) -> Weights:
         check_folder(owner, Path(source.path))
         register_architecture(Path(source.path))
     transformers = importlib.import_module("transformers")
-    with bars_for(long=not _is_small(source.path)):  # what is small is read in a moment: a bar would only flicker
+    with bars_for(long=not _is_small(source.path)), _report_unsaid():  # what is small is read in a moment: a bar would only flicker
         tokenizer = transformers.AutoTokenizer.from_pretrained(source.path)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True
+            source.path, dtype=source.dtype, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
         )
     _check_complete(owner, model, report)
     if source.device == "cpu":
@@ -145,7 +148,30 @@ def _is_small(path: str) -> bool:
     return is_folder_reference(path) and sum(file.stat().st_size for file in Path(path).glob("*.safetensors")) < _SMALL_BYTES
 
 
+@contextmanager
+def _report_unsaid() -> Iterator[None]:
+    """Keep transformers' table of what did not fit from being printed by this thread: it is checked, and said in a sentence."""
+    thread = threading.get_ident()
+
+    def is_wanted(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in str(record.msg) or threading.get_ident() != thread
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(is_wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_wanted)
+
+
 def _check_complete(owner: str, model: Any, report: Any) -> None:  # Any: as above
+    mismatched = sorted(report["mismatched_keys"])
+    if mismatched:
+        name, found, expected = mismatched[0]
+        raise ModelUnavailableError(
+            f"{owner}: {len(mismatched)} tensor(s) of the weights do not fit config.json: found {name!r} of shape {tuple(found)}; expected"
+            f" {tuple(expected)}. Put back the config.json that the weights were saved with, or get all files anew."
+        )
     missing = sorted(report["missing_keys"])
     if missing:
         raise ModelUnavailableError(
