@@ -56,8 +56,8 @@ _SECTIONS = ("models", "prices", "budget", "hub", "mcp", "people", "policy")
 _FLAT = ("budget", "hub", "people", "policy")
 """Sections that are not a table for each name."""
 _OPTIONS = (
-    "ref", "api_key_env", "context_tokens", "device", "dtype", "max_batch",
-    "max_concurrency", "max_output_tokens", "stall_timeout_s", "timeout_s",
+    "ref", "adapter", "api_key_env", "bytes_per_token", "context_tokens", "device", "drop", "dtype", "max_batch",
+    "max_concurrency", "max_output_tokens", "prefix_tokens", "seed", "stall_timeout_s", "temperature", "timeout_s", "top_p",
 )  # fmt: skip
 """Options of the schemes we ship, for variables with single underscores; a plugin's own need double ones."""
 

@@ -18,8 +18,17 @@ from metagpt.actions.workspace import Workspace
 from metagpt.errors import ActionError, ModelError
 from metagpt.memory.interface import Attending, Lasting, Memory, MemoryEntry, Recollection
 from metagpt.models.interface import (
-    Candidate, ChatMessage, Delta, Model, ModelOptions, ModelProfile, ModelReply, ModelRequest, TokenCounter, TokenUsage,
-)  # fmt: skip
+    Candidate,
+    ChatMessage,
+    Delta,
+    Model,
+    ModelOptions,
+    ModelProfile,
+    ModelReply,
+    ModelRequest,
+    TokenCounter,
+    TokenUsage,
+)
 
 __all__ = ["check_action", "check_memory", "check_model"]
 
