@@ -43,6 +43,6 @@ def sweep(root: Path) -> int:
             with FileLock(folder / _LOCK_NAME, timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
                 count += 1
-        except Timeout:
+        except (Timeout, FileNotFoundError):  # its owner is at work, or is just removing it
             continue
     return count

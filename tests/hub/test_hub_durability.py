@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from metagpt import ModelHub
+from metagpt.hub.staging import sweep
 from tests.hub.making import model_folder, pushed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -157,9 +158,8 @@ def test_two_processes_that_push_tag_and_prune_at_once_lose_nothing(tmp_path: Pa
         subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), name], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for name in ("ann", "bob")
     ]
-    for worker in workers:
-        _, error = worker.communicate(timeout=300)
-        assert worker.returncode == 0, error
+    errors = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
     hub = ModelHub(tmp_path / "hub")
     assert [entry.version for entry in hub.versions("shared")] == list(range(1, 31))
     assert hub.verify() == []
@@ -185,3 +185,10 @@ def test_a_prune_spares_what_another_is_pushing_and_reading_needs_no_lock(tmp_pa
     with hub._locked():
         assert ModelHub(hub.path).get("news").version == 1
         assert hub.verify() == []
+
+
+def test_a_sweep_passes_over_a_folder_that_its_owner_is_just_removing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dead").mkdir()
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter([self / "just-removed", self / "dead"]))
+    assert sweep(tmp_path) == 1
+    assert not (tmp_path / "dead").exists()
