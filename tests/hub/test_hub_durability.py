@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 
 from metagpt import ModelHub
@@ -188,7 +190,15 @@ def test_a_prune_spares_what_another_is_pushing_and_reading_needs_no_lock(tmp_pa
 
 
 def test_a_sweep_passes_over_a_folder_that_its_owner_is_just_removing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "dead").mkdir()
-    monkeypatch.setattr(Path, "iterdir", lambda self: iter([self / "just-removed", self / "dead"]))
+    for name in ("dead", "leaving"):
+        (tmp_path / name).mkdir()
+    acquire = filelock.FileLock.acquire
+
+    def acquire_unless_gone(self: filelock.FileLock, *args: Any, **keywords: Any) -> Any:
+        if "leaving" in self.lock_file:
+            raise FileNotFoundError(self.lock_file)
+        return acquire(self, *args, **keywords)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire_unless_gone)
     assert sweep(tmp_path) == 1
     assert not (tmp_path / "dead").exists()
