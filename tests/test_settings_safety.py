@@ -402,3 +402,14 @@ async def test_programs_in_bubblewrap_neither_see_nor_change_the_journal(project
     assert result.stdout == b"done\n"
     assert (project / ".metagpt" / "journal.db").read_text() == "kept"
     assert [each.name for each in project.iterdir()] == [".metagpt"]
+
+
+async def test_landlock_which_cannot_hide_the_journal_runs_no_program_beside_it(project: Path) -> None:
+    try:
+        landlock = open_sandbox("landlock")
+    except SandboxError as error:
+        pytest.skip(f"landlock does not work here: {error}")
+    assert (await landlock.run(["/bin/sh", "-c", "echo done"], workspace=project)).stdout == b"done\n"
+    (project / ".metagpt").mkdir()
+    with pytest.raises(SandboxError, match="cannot hide them from a program"):
+        await landlock.run(["/bin/sh", "-c", "echo done"], workspace=project)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from metagpt.actions.sandbox.surroundings import (
     environment,
     etc_files,
     interpreter_folders,
+    journal_folders,
     system_folders,
     workspace_folder,
 )
@@ -90,22 +90,11 @@ class Bubblewrap:
         for folder in ("/tmp", "/dev/shm"):  # noqa: S108 - as above
             options += ["--perms", "1777", "--size", str(limits.memory_bytes), "--tmpfs", folder]
         options += ["--bind", str(workspace), _WORKSPACE]
-        for folder in _journals(workspace):
+        for journals in journal_folders(workspace):
+            folder = str(Path(_WORKSPACE, journals.relative_to(workspace)))  # an empty one stands there for the program
             options += ["--perms", "0555", "--size", "4096", "--tmpfs", folder, "--remount-ro", folder]
         options += ["--remount-ro", "/dev", "--remount-ro", "/"]
         return [*options, "--chdir", "/"]
-
-
-def _journals(workspace: Path) -> list[str]:
-    """Folders in the workspace that hold journals, as the program would see them: it gets an empty one in their place."""
-    likely = {workspace / ".metagpt"}
-    with contextlib.suppress(FileNotFoundError):  # the working folder is gone
-        likely.add(Path.cwd() / ".metagpt")
-    return [str(Path(_WORKSPACE, each.relative_to(workspace))) for each in likely if each.is_relative_to(workspace) and _is_folder(each)]
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
 
 
 def _outermost(folders: Sequence[str]) -> list[str]:

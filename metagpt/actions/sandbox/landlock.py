@@ -25,6 +25,7 @@ from metagpt.actions.sandbox.surroundings import (
     environment,
     etc_files,
     interpreter_folders,
+    journal_folders,
     system_folders,
     workspace_folder,
 )
@@ -70,6 +71,7 @@ class Landlock:
 
     async def run(self, argv: Sequence[str], *, workspace: Path, stdin: bytes = b"", limits: Limits = DEFAULT_LIMITS) -> SandboxResult:
         folder = workspace_folder(workspace)
+        _check_journals(folder)
         temporary = tempfile.mkdtemp(prefix=".tmp-", dir=folder)
         try:
             with lent(folder) as uid:
@@ -84,6 +86,15 @@ class Landlock:
                 return await supervise(launch, stdin=stdin, limits=limits)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_journals(workspace: Path) -> None:
+    """Landlock gives rights on a folder with all that is in it: a journal in the workspace could not be kept from the program."""
+    for folder in journal_folders(workspace):
+        raise SandboxError(
+            f"sandbox landlock: found {str(folder)!r} in the workspace; expected no journals there, for it cannot hide them from a program."
+            " Choose another workspace (--out FOLDER), keep the journal elsewhere (--journal FILE), or install bubblewrap."
+        )
 
 
 def _rules(workspace: Path) -> list[str]:

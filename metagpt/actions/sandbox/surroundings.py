@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -17,6 +18,7 @@ __all__ = [
     "etc_files",
     "interpreter",
     "interpreter_folders",
+    "journal_folders",
     "open_to_others",
     "system_folders",
     "workspace_folder",
@@ -54,6 +56,14 @@ def interpreter_folders() -> tuple[str, ...]:
     wanted = sorted({path for prefix in given for path in (os.path.abspath(prefix), os.path.realpath(prefix))})
     known = [Path(folder) for folder in system_folders()]
     return tuple(path for path in wanted if path != "/" and not any(Path(path).is_relative_to(folder) for folder in known))
+
+
+def journal_folders(workspace: Path) -> list[Path]:
+    """Folders in the workspace that hold journals, which no program may see or change: runs are resumed by what stands there."""
+    likely = {workspace / ".metagpt"}
+    with contextlib.suppress(FileNotFoundError):  # the working folder is gone
+        likely.add(Path.cwd() / ".metagpt")
+    return [each for each in likely if each.is_relative_to(workspace) and each.is_dir() and not each.is_symlink()]
 
 
 def environment(*, home: str, temporary: str) -> dict[str, str]:
