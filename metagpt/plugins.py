@@ -1,4 +1,4 @@
-"""Plugins: models, memories, actions, journals, roles, teams, predictors and architectures, found by name on first use.
+"""Plugins: models, memories, actions, journals, roles, teams, predictors, architectures, corpora and rewards, found by name on first use.
 
 Our own parts are registered the same way, as entry points of this package. A broken plugin is an error for whoever asked
 for it and for nobody else.
@@ -6,9 +6,11 @@ for it and for nobody else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from metagpt.actions.interface import Action
@@ -18,9 +20,22 @@ from metagpt.journal.interface import Journal
 from metagpt.memory.interface import Memory
 from metagpt.models.interface import Model
 
-__all__ = ["GROUPS", "Plugin", "list_plugins", "load_plugin", "open_action", "open_journal", "open_memory", "open_model"]
+__all__ = [
+    "GROUPS",
+    "Plugin",
+    "list_plugins",
+    "load_plugin",
+    "open_action",
+    "open_journal",
+    "open_journal_or_file",
+    "open_memory",
+    "open_model",
+]
 
-GROUPS = ("models", "memory", "actions", "journals", "roles", "teams", "predictors", "architectures")
+GROUPS = ("models", "memory", "actions", "journals", "roles", "teams", "predictors", "architectures", "corpora", "rewards")
+
+_SCHEME = re.compile(r"[A-Za-z_][\w.-]+(?=:)")
+"""Two characters or more: one is a drive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +154,31 @@ def open_journal(reference: str) -> Journal:
     if not isinstance(opened, Journal):
         raise ConfigError(f"journal {reference!r}: found the plugin {name!r} to open {opened!r}; expected a Journal. Mend the plugin.")
     return opened
+
+
+def open_journal_or_file(named: str | Path, *, owner: str = "--journal") -> Journal:
+    """The journal of a plugin, `NAME` or `NAME:REST`, or the file of that path, which is made when it is first written to.
+
+    Args:
+        named: What a person typed.
+        owner: Where, for errors.
+
+    Raises:
+        ConfigError: no plugin has the name before the ':', or it opens no journal.
+    """
+    from metagpt.journal.sqlite import SqliteJournal  # loads sqlite3
+
+    known = entry_points(group="metagpt.journals").names
+    text = str(named)
+    scheme = _SCHEME.match(text)
+    if scheme and scheme[0] not in known:
+        raise ConfigError(
+            f"{owner}: found {text!r}, and no journals plugin {scheme[0]!r}; expected a file's path, or an installed plugin's"
+            f" NAME:REST. {did_you_mean(scheme[0], known)} A file of that name is ./{text}"
+        )
+    if scheme or (text in known and not Path(text).exists()):
+        return open_journal(text)
+    return SqliteJournal(named)
 
 
 def list_plugins(*, try_loading: bool = True) -> list[Plugin]:

@@ -18,6 +18,7 @@ from metagpt.cli.hub_options import (
     ParentOption,
     ReferenceArgument,
     entry_values,
+    lineage_values,
     open_hub,
     print_entries,
 )
@@ -27,7 +28,7 @@ from metagpt.cli.wording import visible
 from metagpt.errors import LabError
 
 if TYPE_CHECKING:
-    from metagpt.hub.data import CleaningReport, Splits, TextData
+    from metagpt.hub.data import Splits
     from metagpt.hub.entry import Entry
     from metagpt.hub.hub import ModelHub
 
@@ -68,21 +69,19 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Read data, check it and make it a version of the hub."""
-    from metagpt.hub.data import Splits, load_data, push_data
+    from metagpt.hub.data import CleaningRules, Preparation, load_data, prepare, push_data
 
     parts = _parts(sources)
     loaded = {part: load_data(source, text=text, label=label or None, numbers=numbers, name=part) for part, source in parts.items()}
-    report = None
-    if clean:
-        loaded, report = _cleaned(loaded, near)
-    if unleak:
-        loaded = _unleaked(loaded, near)
-    single = next(iter(loaded.values())) if len(loaded) == 1 else None
+    done = prepare(loaded, Preparation(cleaning=CleaningRules(near=near) if clean else None, drop_leaks=unleak, near=near))
+    for leak in done.dropped:
+        print(f"dropped: {visible(str(leak))}", file=sys.stderr)
+    single = next(iter(done.parts.values())) if len(done.parts) == 1 else None
     opened = open_hub(path)
-    entry = push_data(opened, name, single or Splits(loaded), stage=stage.value, parents=parent or (), report=report, alias=alias)
+    entry = push_data(opened, name, single or done.parts, stage=stage.value, parents=parent or (), report=done.cleaning, alias=alias)
     _tell(opened, entry, "added", json=json)
-    if report is not None and not json:
-        print(visible(report.to_markdown()), end="")
+    if done.cleaning is not None and not json:
+        print(visible(done.cleaning.to_markdown()), end="")
 
 
 def _parts(sources: list[str]) -> dict[str, str]:
@@ -95,26 +94,6 @@ def _parts(sources: list[str]) -> dict[str, str]:
     if len(named) < len(sources):
         raise LabError(f"data add: found a part twice in {', '.join(sources)}; expected each once. Rename one.")
     return named
-
-
-def _cleaned(loaded: dict[str, TextData], near: float) -> tuple[dict[str, TextData], CleaningReport]:
-    """Each part cleaned, and one report of all."""
-    from metagpt.hub.data import CleaningReport, CleaningRules, clean
-
-    done = {part: clean(each, CleaningRules(near=near)) for part, each in loaded.items()}
-    reports = [report for _, report in done.values()]
-    changes = tuple(change for report in reports for change in report.changes)
-    whole = CleaningReport(sum(report.before for report in reports), sum(report.after for report in reports), changes)
-    return {part: cleaned for part, (cleaned, _) in done.items()}, whole
-
-
-def _unleaked(loaded: dict[str, TextData], near: float) -> dict[str, TextData]:
-    from metagpt.hub.data import drop_leaks
-
-    kept, leaks = drop_leaks(loaded, near=near)
-    for leak in leaks:
-        print(f"dropped: {visible(str(leak))}", file=sys.stderr)
-    return kept.parts
 
 
 def _tell(hub: ModelHub, entry: Entry, what: str, *, json: bool) -> None:
@@ -194,6 +173,7 @@ def verify(
     near: NearOption = 1.0,
     group: GroupOption = None,
     path: HubOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Check bytes, classes, and that no text stands in two parts; exit status 1 where something is wrong."""
     from metagpt.hub.data import check_splits, load_splits
@@ -211,15 +191,22 @@ def verify(
             except LabError as error:
                 findings = [str(error)]
         faults += len(findings)
-        print("\n".join(visible(finding) for finding in findings) or f"{entry.reference}: nothing is wrong")
+        if json:
+            print(jsonlib.dumps({"reference": entry.reference, "findings": findings}))
+        else:
+            print("\n".join(visible(finding) for finding in findings) or f"{entry.reference}: nothing is wrong")
     if faults:
         raise typer.Exit(FAILURE)
 
 
 @data.command()
-def lineage(reference: ReferenceArgument, path: HubOption = None) -> None:
+def lineage(reference: ReferenceArgument, path: HubOption = None, json: JsonOption = False) -> None:
     """Draw what a set was made from and what was made from it, as Mermaid."""
-    print(open_hub(path).diagram("mermaid", reference), end="")
+    opened = open_hub(path)
+    if json:
+        print(jsonlib.dumps(lineage_values(opened.lineage(reference))))
+        return
+    print(opened.diagram("mermaid", reference), end="")
 
 
 def _open(reference: str, path: Path | None) -> tuple[ModelHub, Splits]:

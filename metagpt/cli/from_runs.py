@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,10 @@ __all__ = ["from_runs"]
 
 def from_runs(
     runs: Annotated[
-        Path | None, typer.Option("--runs", metavar="JOURNAL", show_default=False, help=".metagpt/journal.db if left out.")
+        str | None,
+        typer.Option(
+            "--runs", metavar="JOURNAL", show_default=False, help="A file, or a plugin's NAME:REST; .metagpt/journal.db if left out."
+        ),
     ] = None,
     role: Annotated[str | None, typer.Option("--role", show_default=False, help="Only calls of this role.")] = None,
     team: Annotated[str | None, typer.Option("--team", show_default=False, help="Only runs of the team of this name.")] = None,
@@ -33,11 +35,9 @@ def from_runs(
     CALL holds prompts with the answers that passed, CALL.pairs what was sent back beside what passed in the end, CALL.rewards both with
     1 and 0. One goal in five is held out, the same ones for ever. Nothing is pushed that has not changed. Secrets stay masked.
     """
-    from metagpt.lab.alignment.bases import open_base
     from metagpt.lab.from_runs import data_from_runs
 
     hub = open_hub(path)
-    folder = None if model is None else open_base(model, hub).folder
-    for entry in data_from_runs(runs or DEFAULT_JOURNAL, hub=hub, role=role, team=team, model=folder).values():
+    for entry in data_from_runs(runs or DEFAULT_JOURNAL, hub=hub, role=role, team=team, model=model).values():
         card = hub.card(entry)
         print(jsonlib.dumps(entry_values(hub, entry, card)) if json else f"{entry.reference}: {card.summary}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-import tomllib
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from metagpt.cli.hub_options import (
     ParentOption,
     ReferenceArgument,
     entry_values,
+    lineage_values,
     megabytes,
     open_hub,
     print_entries,
@@ -57,6 +58,8 @@ def list_entries(
 @hub.command()
 def show(reference: ReferenceArgument, path: HubOption = None, json: JsonOption = False) -> None:
     """Show an entry: its card, files, versions and aliases."""
+    from metagpt.hub.lineage import stated_training
+
     opened = open_hub(path)
     entry = opened.get(reference)
     card = opened.card(entry)
@@ -75,6 +78,8 @@ def show(reference: ReferenceArgument, path: HubOption = None, json: JsonOption 
         ("license", card.license or ""),
         ("scores", ", ".join(f"{name} {score:.4g}" for name, score in card.metrics.items())),
         ("made from", ", ".join(entry.parents)),
+        ("data", ", ".join(card.datasets)),
+        ("training", ", ".join(f"{name} {value}" for name, value in stated_training(card).items() if not isinstance(value, dict))),
         ("versions", ", ".join(map(str, versions))),
         ("aliases", ", ".join(f"{alias} = {version}" for alias, version in aliases.items())),
         ("folder", str(entry.folder or "")),
@@ -112,9 +117,13 @@ def pull(
     reference: ReferenceArgument,
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A new folder, or hf:ORG/NAME.", show_default=False)],
     path: HubOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Copy an entry into a folder that Hugging Face libraries take, or to a model hub; every byte is checked."""
-    print(open_hub(path).pull(reference, target))
+    opened = open_hub(path)
+    pinned = opened.get(reference).reference
+    where = str(opened.pull(pinned, target))
+    print(jsonlib.dumps({"reference": pinned, "target": where}) if json else where)
 
 
 @hub.command()
@@ -124,6 +133,7 @@ def tag(
     remove: Annotated[bool, typer.Option("--remove", help="Give the alias up.")] = False,
     back: Annotated[bool, typer.Option("--back", help="Give it to the version that had it before.")] = False,
     path: HubOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Let an alias such as production stand for a version."""
     opened = open_hub(path)
@@ -131,22 +141,27 @@ def tag(
         raise HubError("hub tag: found --remove and --back; expected one of them. Leave one out.")
     if remove:
         opened.untag(reference, alias)
-        print(f"{reference}@{alias} is no more")
+        print(jsonlib.dumps({"name": reference, "alias": alias, "version": None}) if json else f"{reference}@{alias} is no more")
         return
     entry = opened.rollback(reference, alias) if back else opened.tag(reference, alias)
-    print(f"{entry.name}@{alias} is version {entry.version}")
+    told = {"name": entry.name, "alias": alias, "version": entry.version}
+    print(jsonlib.dumps(told) if json else f"{entry.name}@{alias} is version {entry.version}")
 
 
 @hub.command()
-def remove(reference: ReferenceArgument, path: HubOption = None) -> None:
+def remove(reference: ReferenceArgument, path: HubOption = None, json: JsonOption = False) -> None:
     """Give up a version; `metagpt hub prune` then frees the disk."""
-    print(f"removed {open_hub(path).remove(reference).reference}")
+    removed = open_hub(path).remove(reference).reference
+    print(jsonlib.dumps({"removed": removed}) if json else f"removed {removed}")
 
 
 @hub.command()
-def prune(path: HubOption = None) -> None:
+def prune(path: HubOption = None, json: JsonOption = False) -> None:
     """Remove contents that no version holds, and what killed processes left."""
     pruned = open_hub(path).prune()
+    if json:
+        print(jsonlib.dumps(asdict(pruned)))
+        return
     print(f"removed {pruned.contents} content(s), {pruned.size_bytes / 1e6:.1f} MB, and {pruned.unfinished} unfinished piece(s)")
 
 
@@ -156,14 +171,19 @@ def verify(
     path: HubOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Read every byte and compare it with what was pushed; exit status 1 where something differs."""
-    findings = open_hub(path).verify(reference)
+    """Read every byte and compare it with what was pushed; exit status 1 where something differs or was taken away.
+
+    Contents that no version holds are no fault: `metagpt hub prune` removes them.
+    """
+    opened = open_hub(path)
+    findings = opened.verify(reference)
     for finding in findings:
         print(jsonlib.dumps({"where": finding.where, "what": finding.what}) if json else visible(str(finding)))
     if findings:
         raise typer.Exit(FAILURE)
     if not json:
-        print("nothing differs")
+        unheld = len(opened.unheld()) if reference is None else 0
+        print("nothing differs" + (f"; {unheld} content(s) that no version holds: see metagpt hub prune" if unheld else ""))
 
 
 @hub.command()
@@ -184,7 +204,7 @@ def select(
     wanted = TaskDescription(text, task=task, language=language, max_size_bytes=most, device=device)
     for found in open_hub(path).select_models(wanted, top):
         if json:
-            print(jsonlib.dumps({"reference": found.reference, "score": found.score, "why": found.why}))
+            print(jsonlib.dumps(found.as_json()))
         else:
             print(f"{found.score:.3f}  {found.reference}\n       {visible(found.why)}")
 
@@ -204,25 +224,19 @@ def compose(
 ) -> None:
     """Make several models one entry: in sequence, side by side, or as an ensemble."""
     from metagpt.hub.composition import compose as compose_entries
+    from metagpt.hub.composition import read_composition
     from metagpt.hub.data import load_data
 
     if (recipe is None) == (kind is None):
         raise HubError(
             "hub compose: found a recipe and --kind, or neither; expected one of them. Name RECIPE.toml, or --kind and --member."
         )
-    tree: dict[str, Any] = {"kind": kind, "members": member or []} if recipe is None else _read_recipe(recipe)
+    tree: dict[str, Any] = {"kind": kind, "members": member or []} if recipe is None else read_composition(recipe)
     given = None if examples is None else load_data(examples)
     opened = open_hub(path)
     entry = compose_entries(opened, name, tree, examples=None if given is None else (given.texts, given.labels), alias=alias)
     card = opened.card(entry)
     print(jsonlib.dumps(entry_values(opened, entry, card)) if json else f"composed {entry.reference}: {card.summary}")
-
-
-def _read_recipe(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HubError(f"{file}: found no TOML that reads ({error}); expected kind and members. Mend the file.") from error
 
 
 @hub.command()
@@ -238,8 +252,6 @@ def lineage(
     """
     opened = open_hub(path)
     if json:
-        graph = opened.lineage(reference)
-        nodes = [{"id": node, **about} for node, about in graph.nodes(data=True)]
-        print(jsonlib.dumps({"nodes": nodes, "edges": [list(edge) for edge in graph.edges]}))
+        print(jsonlib.dumps(lineage_values(opened.lineage(reference))))
         return
     print(opened.diagram(format.value, reference), end="")

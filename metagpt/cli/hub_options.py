@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metagpt.hub.telling import entry_values, lineage_values
+
 if TYPE_CHECKING:
-    from metagpt.hub.card import Card
     from metagpt.hub.entry import Entry
     from metagpt.hub.hub import ModelHub
 
@@ -21,6 +22,7 @@ __all__ = [
     "ParentOption",
     "ReferenceArgument",
     "entry_values",
+    "lineage_values",
     "megabytes",
     "open_hub",
     "print_entries",
@@ -44,25 +46,6 @@ def open_hub(path: Path | None) -> ModelHub:
     from metagpt.hub.hub import ModelHub
 
     return ModelHub(path)
-
-
-def entry_values(hub: ModelHub, entry: Entry, card: Card) -> dict[str, Any]:
-    """An entry for programs."""
-    aliases = sorted(alias for alias, version in hub.aliases(entry.name).items() if version == entry.version)
-    return {
-        "reference": entry.reference,
-        "name": entry.name,
-        "version": entry.version,
-        "kind": entry.kind,
-        "aliases": aliases,
-        "built_in": entry.folder is not None,
-        "created": entry.created,
-        "size_bytes": entry.size_bytes,
-        "parameters": entry.parameters,
-        "parents": list(entry.parents),
-        "task": card.task,
-        "summary": card.summary,
-    }
 
 
 def print_entries(hub: ModelHub, entries: list[Entry], *, json: bool) -> None:

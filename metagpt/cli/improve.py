@@ -12,6 +12,7 @@ import typer
 
 from metagpt.cli.hub_options import HubOption, open_hub
 from metagpt.cli.in_service import put_in_service
+from metagpt.cli.lab_runs import run_or_tell
 from metagpt.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ class _Method(StrEnum):
 def improve(
     role: RoleArgument,
     runs: Annotated[
-        Path | None, typer.Option("--runs", metavar="JOURNAL", show_default=False, help=".metagpt/journal.db if left out.")
+        str | None,
+        typer.Option(
+            "--runs", metavar="JOURNAL", show_default=False, help="A file, or a plugin's NAME:REST; .metagpt/journal.db if left out."
+        ),
     ] = None,
     base: Annotated[
         str | None, typer.Option("--base", metavar="REF", show_default=False, help="Train from it; what is in service if left out.")
@@ -57,12 +61,12 @@ def improve(
     winner is hub:ROLE@production, and `metagpt rollback ROLE` takes it back. Exit status 0 also where nothing was promoted.
     """
     from metagpt.cli.lab import setting
-    from metagpt.lab.jobs import Recipe, run_recipe
+    from metagpt.lab.jobs import Recipe
 
     flags = {"runs": runs, "base": base, "method": method and method.value, "count": count, "seed": seed, "hub": path}
     said: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     recipe: Recipe = Recipe(kind="improve", values={"role": role, **said, **dict(map(setting, set_ or ()))}, source="improve")
-    folder, results = run_recipe(recipe, out=out, resume=resume)
+    folder, results = run_or_tell(recipe, out=out, resume=resume, go_on=f"metagpt improve {role} --resume")
     told = put_in_service(role, path) if results["promoted"] and service else ""
     if json:
         print(jsonlib.dumps({"folder": str(folder.path), "results": results}))
@@ -76,8 +80,10 @@ def improve(
     print(f"written: {folder.path}", file=sys.stderr)
 
 
-def rollback(role: RoleArgument, path: HubOption = None) -> None:
+def rollback(role: RoleArgument, path: HubOption = None, json: JsonOption = False) -> None:
     """Let the model answer again that was in service before the last promotion."""
     from metagpt.lab.improvement.service import rollback as take_back
 
-    print(f"in service: hub:{role}@production, version {take_back(role, open_hub(path)).reference}")
+    reference = take_back(role, open_hub(path)).reference
+    told = {"role": role, "in_service": f"hub:{role}@production", "reference": reference}
+    print(jsonlib.dumps(told) if json else f"in service: hub:{role}@production, version {reference}")

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from metagpt import plugins
-from metagpt.errors import ConfigError, UnknownRunError, did_you_mean
+from metagpt.errors import UnknownRunError, did_you_mean
 from metagpt.journal.interface import Journal, RunHeader
 from metagpt.journal.sqlite import SqliteJournal
+from metagpt.plugins import open_journal_or_file
 
 __all__ = ["DEFAULT_JOURNAL", "find_run", "folder_beside", "open_journal", "place_of", "prepare_folder"]
 
 DEFAULT_JOURNAL = Path(".metagpt") / "journal.db"
-
-
-_SCHEME = re.compile(r"[A-Za-z_][\w.-]+(?=:)")
-"""Two characters or more: one is a drive."""
 
 
 def open_journal(named: str | Path | None) -> Journal:
@@ -28,19 +22,7 @@ def open_journal(named: str | Path | None) -> Journal:
     Raises:
         ConfigError: no plugin has the name before the ':', or it opens no journal.
     """
-    if named is None:
-        return SqliteJournal(DEFAULT_JOURNAL)
-    known = entry_points(group="metagpt.journals").names
-    text = str(named)
-    scheme = _SCHEME.match(text)
-    if scheme and scheme[0] not in known:
-        raise ConfigError(
-            f"--journal: found {text!r}, and no journals plugin {scheme[0]!r}; expected a file's path, or an installed plugin's"
-            f" NAME:REST. {did_you_mean(scheme[0], known)} A file of that name is ./{text}"
-        )
-    if scheme or (text in known and not Path(text).exists()):
-        return plugins.open_journal(text)
-    return SqliteJournal(named)
+    return open_journal_or_file(DEFAULT_JOURNAL if named is None else named)
 
 
 def place_of(journal: Journal) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metagpt.cli.lab_runs import run_or_tell
 from metagpt.cli.options import JsonOption
 from metagpt.errors import ConfigError
 
@@ -68,9 +69,7 @@ def _value(text: str) -> Any:  # Any: a JSON value
 
 
 def _do(recipe: Recipe, *, out: Path | None = None, resume: Path | None = None, json: bool) -> None:
-    from metagpt.lab.jobs import run_recipe
-
-    folder, results = run_recipe(recipe, out=out, resume=resume)
+    folder, results = run_or_tell(recipe, out=out, resume=resume)
     if json:
         print(jsonlib.dumps({"folder": str(folder.path), "results": results}))
         return

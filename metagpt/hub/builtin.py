@@ -8,9 +8,10 @@ from pathlib import Path
 
 from metagpt.hub.card import Card, lay_over, read_card
 from metagpt.hub.entry import Entry
+from metagpt.hub.lineage import stated_run
 from metagpt.hub.safety import count_parameters
 
-__all__ = ["EMBEDDED", "MINILM", "builtin_card", "builtin_entries", "minilm_folder"]
+__all__ = ["EMBEDDED", "MINILM", "builtin_card", "builtin_entries", "builtin_runs", "minilm_folder"]
 
 EMBEDDED = "embedded"
 MINILM = "all-minilm-l6-v2"
@@ -41,12 +42,23 @@ _CARDS = {
 
 def builtin_entries() -> list[Entry]:
     """Version 1 of each that is installed. What is pushed under the same name gets version 2 and on."""
-    folders = {EMBEDDED: _embedded_folder(), MINILM: minilm_folder()}
     return [
-        Entry(name=name, version=1, kind="model", files={}, folder=folder, parameters=count_parameters(folder / _WEIGHTS))
-        for name, folder in folders.items()
-        if folder is not None
+        Entry(
+            name=name,
+            version=1,
+            kind="model",
+            files={},
+            folder=folder,
+            parameters=count_parameters(folder / _WEIGHTS),
+            parents=() if (run := stated_run(read_card(folder))) is None else (f"run:{run[0]}",),
+        )
+        for name, folder in _folders().items()
     ]
+
+
+def builtin_runs() -> dict[str, list[str]]:
+    """By the run that a built-in model was trained in, what it was trained on; both as the model's own card says."""
+    return dict(run for folder in _folders().values() if (run := stated_run(read_card(folder))) is not None)
 
 
 def builtin_card(entry: Entry) -> Card:
@@ -55,6 +67,11 @@ def builtin_card(entry: Entry) -> Card:
         raise ValueError(entry.reference)
     own = read_card(entry.folder)
     return replace(lay_over(_CARDS[entry.name], own), text=own.text)
+
+
+def _folders() -> dict[str, Path]:
+    folders = {EMBEDDED: _embedded_folder(), MINILM: minilm_folder()}
+    return {name: folder for name, folder in folders.items() if folder is not None}
 
 
 def minilm_folder() -> Path | None:

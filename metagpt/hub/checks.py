@@ -1,4 +1,4 @@
-"""Verifying: every manifest, alias and content of a hub against what was written."""
+"""Verifying: every manifest, alias and content of a hub against what was written, and that none was taken away."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from metagpt.errors import HubError
 from metagpt.hub.blobs import Blobs
 from metagpt.hub.entry import Entry
+from metagpt.hub.lost import find_lost
 from metagpt.hub.registry import Registry
 from metagpt.hub.safety import check_file
 
@@ -40,7 +41,7 @@ def find_faults(registry: Registry, blobs: Blobs, entry: Entry | None = None) ->
     known: dict[str, str] = {}
     for each in entries:
         found += _of_files(each, blobs, known)
-    return found + list(_of_aliases(registry)) + list(_of_runs(registry))
+    return found + [finding for part in (_of_aliases, _of_numbers, _of_runs, _of_lost) for finding in part(registry)]
 
 
 def _of_files(entry: Entry, blobs: Blobs, known: dict[str, str]) -> Iterator[Finding]:
@@ -70,8 +71,23 @@ def _of_aliases(registry: Registry) -> Iterator[Finding]:
                 yield Finding(f"{path.stem}@{alias}", f"stands for version {versions[-1]}, which is not there")
 
 
+def _of_numbers(registry: Registry) -> Iterator[Finding]:
+    for path in sorted(registry.folder.glob("numbers/*.json")):
+        try:
+            registry.highest(path.stem)
+        except HubError as error:
+            yield Finding(str(path), str(error))
+
+
 def _of_runs(registry: Registry) -> Iterator[Finding]:
     try:
         registry.runs()
     except HubError as error:
         yield Finding("runs", str(error))
+
+
+def _of_lost(registry: Registry) -> Iterator[Finding]:
+    for reference, told in find_lost(registry).items():
+        yield Finding(
+            reference, f"is not there, but {told}. Restore its manifest from a copy, or give it up with: metagpt hub remove {reference}"
+        )

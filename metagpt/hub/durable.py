@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -11,7 +12,21 @@ from pathlib import Path
 
 from metagpt.errors import HubError
 
-__all__ = ["link_or_copy", "move_into_place", "new_folder", "replacing", "sync_file", "sync_folder", "told_plainly", "write_durably"]
+__all__ = [
+    "link_or_copy",
+    "move_into_place",
+    "new_folder",
+    "no_room",
+    "refusal",
+    "replacing",
+    "sync_file",
+    "sync_folder",
+    "told_plainly",
+    "write_durably",
+]
+
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_TORCH_WRITER = ("PytorchStreamWriter", "inline_container", "iostream error")
 
 
 @contextmanager
@@ -19,11 +34,33 @@ def told_plainly(doing: str) -> Iterator[None]:
     """Turn what the system refuses (a full disk, a folder of somebody else) into a HubError."""
     try:
         yield
-    except OSError as error:
+    except Exception as error:
+        said = refusal(error)
+        if said is None:
+            raise
         raise HubError(
-            f"hub: {doing} failed: {error.strerror or error}; expected a disk with room that may be written to."
+            f"hub: {doing} failed: {said}; expected a disk with room that may be written to."
             " Nothing was changed. Make room or change the mode, and do it again."
         ) from error
+
+
+def refusal(error: Exception) -> str | None:
+    """What the system said as it refused a file; None where the error is of another kind.
+
+    Writers in Rust (safetensors, tokenizers) and C++ (torch) raise errors of their own in the place of an OSError.
+    """
+    text = str(error)
+    if isinstance(error, OSError):
+        return error.strerror or text
+    if "(os error " in text:
+        return text.partition(" (os error ")[0].rpartition(": ")[2]
+    is_of_torch = isinstance(error, RuntimeError) and any(mark in text for mark in _TORCH_WRITER)
+    return "the file could not be written to its end" if is_of_torch else None
+
+
+def no_room(error: Exception) -> str | None:
+    """What the system said of a full disk, quota or file limit; None where the error is of another kind."""
+    return None if isinstance(error, OSError) and error.errno not in _NO_ROOM else refusal(error)
 
 
 def sync_file(path: Path) -> None:

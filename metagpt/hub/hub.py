@@ -17,10 +17,11 @@ from metagpt.hub.blobs import Blobs
 from metagpt.hub.builtin import builtin_card
 from metagpt.hub.card import Card, card_of
 from metagpt.hub.checks import Finding, find_faults
-from metagpt.hub.cleanup import Pruned, prune
+from metagpt.hub.cleanup import Pruned, prune, unheld
 from metagpt.hub.durable import move_into_place, new_folder, told_plainly
 from metagpt.hub.entry import Entry, Kind
 from metagpt.hub.intake import Taken, take_folder, write_out
+from metagpt.hub.lost import find_lost
 from metagpt.hub.names import LATEST, Reference, check_alias, check_name, parse_reference
 from metagpt.hub.outlet import check_checkout, fill, new_target
 from metagpt.hub.place import hub_folder
@@ -139,7 +140,7 @@ class ModelHub:
         """Blobs first, the manifest last: a version that is there is whole."""
         for staged, blob in taken.staged.values():
             self.blobs.take(staged, blob)
-        version = max((entry.version for entry in self.registry.versions(name)), default=0) + 1
+        version = self.registry.next_version(name)
         entry = Entry(
             name=name, version=version, kind=taken.kind, files=taken.files, created=self._clock(),
             parents=parents, parameters=taken.parameters,
@@ -258,7 +259,7 @@ class ModelHub:
     def remove(self, reference: str | Reference) -> Entry:
         """Give up a version; its number is never given again, and the lineage goes on showing it.
 
-        The disk has its room back after `prune`.
+        The disk has its room back after `prune`. A version whose manifest was taken away can be given up, too.
 
         Raises:
             HubError: an alias, a composition or an adapter needs it, or it is built in.
@@ -267,7 +268,7 @@ class ModelHub:
         if wanted.selector == LATEST:
             raise HubError(f"remove: found {wanted.name!r} without a version; expected NAME@VERSION. Say which one.")
         with told_plainly(f"removing {str(wanted)!r}"), self._locked():
-            entry = self.get(wanted)
+            entry = self._lost(wanted) or self.get(wanted)
             self._check_free(entry)
             self.registry.add(replace(entry, files={}, removed=True))
             aliases = self.registry.aliases(entry.name)
@@ -276,6 +277,12 @@ class ModelHub:
                 self.registry.set_aliases(entry.name, kept)
             shutil.rmtree(self.path / "checkouts" / entry.reference, ignore_errors=True)
         return entry
+
+    def _lost(self, wanted: Reference) -> Entry | None:
+        """What stands for a version whose manifest was taken away: nothing is known but that it was there."""
+        if not isinstance(wanted.selector, int) or str(wanted) not in find_lost(self.registry):
+            return None
+        return Entry(name=wanted.name, version=wanted.selector, kind="model", files={})
 
     def _check_free(self, entry: Entry) -> None:
         if entry.folder is not None:
@@ -296,7 +303,7 @@ class ModelHub:
         """Remove contents that no version holds, and what killed processes left.
 
         Raises:
-            HubError: a manifest cannot be read, so nothing can be called unused; nothing was removed.
+            HubError: a manifest cannot be read or was taken away, so nothing can be called unused; nothing was removed.
         """
         if not self.path.is_dir():
             return Pruned()
@@ -306,6 +313,14 @@ class ModelHub:
     def verify(self, reference: str | Reference | None = None) -> builtins.list[Finding]:
         """Everything that is wrong with one entry, or with the whole hub; nothing is changed."""
         return find_faults(self.registry, self.blobs, None if reference is None else self.get(reference))
+
+    def unheld(self) -> builtins.list[Path]:
+        """Contents that no version holds: of removed versions, and of pushes that were cut or are under way. `prune` removes them.
+
+        Raises:
+            HubError: a manifest cannot be read.
+        """
+        return unheld(self.entries(), self.blobs)
 
     # what it is for
 

@@ -108,7 +108,8 @@ def take_folder(source: Path, work: Path, *, kind: Kind | None, card: Card | Non
 
 
 def _files(source: Path) -> Iterator[tuple[Path, str]]:
-    """Every file with its path inside the folder; hidden ones and caches are left out, linked folders refused."""
+    """Every file with its path inside the folder; hidden ones and caches are left out, links to folders and out of here refused."""
+    allowed = _allowed(source)
     for folder, subfolders, names in os.walk(source):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__pycache__")
         linked = next((name for name in subfolders if (Path(folder) / name).is_symlink()), None)
@@ -120,7 +121,25 @@ def _files(source: Path) -> Iterator[tuple[Path, str]]:
                 continue
             if not path.is_file():
                 raise HubError(f"{path}: found neither a file nor a folder; expected files alone. Remove it.")
-            yield path, path.relative_to(source).as_posix()
+            real = path.resolve()
+            if not any(real.is_relative_to(each) for each in allowed):
+                raise HubError(
+                    f"{path}: found a link to {str(real)!r}, which is outside the folder; expected files in it. Copy the file here, or"
+                    " remove the link."
+                )
+            yield real, path.relative_to(source).as_posix()
+
+
+def _allowed(source: Path) -> list[Path]:
+    """Where the files of the folder may stand: in it; those of a Hugging Face snapshot also among its repository's contents.
+
+    There, `models--ORG--NAME/snapshots/COMMIT/FILE` is a link to `models--ORG--NAME/blobs/DIGEST`.
+    """
+    real = source.resolve()
+    snapshots = next((each for each in (real, *real.parents) if each.parent.name == "snapshots"), None)
+    if snapshots is not None and snapshots.parent.parent.name.startswith(("models--", "datasets--")):
+        return [real, snapshots.parent.parent / "blobs"]
+    return [real]
 
 
 def kind_of(names: Mapping[str, object], owner: str) -> Kind:

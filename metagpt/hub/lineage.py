@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from metagpt.hub.card import Card
 from metagpt.hub.entry import Entry
 
 if TYPE_CHECKING:
@@ -11,13 +13,32 @@ if TYPE_CHECKING:
 
     from metagpt.hub.hub import ModelHub
 
-__all__ = ["lineage"]
+__all__ = ["DATASET", "TRAINING", "lineage", "stated_run", "stated_training"]
+
+DATASET = "dataset:"
+"""Begins the name of a set that stands outside the hub."""
+TRAINING = "training"
+"""The key of a card's front matter that says in which run a model was trained."""
+
+
+def stated_training(card: Card) -> Mapping[str, Any]:
+    """What the card says of how the model was trained: the run, its recipe, seed, steps and data; empty where it says nothing."""
+    training = card.extra.get(TRAINING)
+    return training if isinstance(training, dict) else {}
+
+
+def stated_run(card: Card) -> tuple[str, list[str]] | None:
+    """The run that the card says the model was trained in, and the sets that it says the run was fed; None where it says none."""
+    run = stated_training(card).get("run")
+    if not isinstance(run, str):
+        return None
+    return run, [f"{DATASET}{name}" for name in card.datasets]
 
 
 def lineage(hub: ModelHub, entry: Entry | None = None) -> networkx.DiGraph[str]:
     """The graph; an edge leads from what was used to what it was used for.
 
-    Nodes carry `kind`: that of the entry, `run`, or `source` for what stands outside the hub; `aliases`; `removed`.
+    Nodes carry `kind`: that of the entry, `run`, or of what stands outside the hub `dataset` or `source`; `aliases`; `removed`.
 
     Args:
         hub: Its entries and runs.
@@ -41,9 +62,11 @@ def lineage(hub: ModelHub, entry: Entry | None = None) -> networkx.DiGraph[str]:
     if entry is None:
         return graph
     near = {entry.reference} | networkx.ancestors(graph, entry.reference) | networkx.descendants(graph, entry.reference)
-    return graph.subgraph(near).copy()
+    graph.remove_nodes_from([node for node in graph if node not in near])
+    return graph
 
 
 def _add_outside(graph: networkx.DiGraph[str], name: str) -> None:
     if name not in graph:
-        graph.add_node(name, kind="run" if name.startswith("run:") else "source", aliases=[], removed=False)
+        kind = "run" if name.startswith("run:") else "dataset" if name.startswith(DATASET) else "source"
+        graph.add_node(name, kind=kind, aliases=[], removed=False)

@@ -1,4 +1,4 @@
-"""The small files of a hub: a manifest for each version, the aliases of each name, the runs; each sealed by a checksum."""
+"""The small files of a hub: a manifest for each version, of each name the aliases and the highest number, the runs; each sealed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from metagpt.errors import HubError, did_you_mean
-from metagpt.hub.builtin import builtin_entries
+from metagpt.hub.builtin import EMBEDDED, MINILM, builtin_entries, builtin_runs
 from metagpt.hub.durable import new_folder, write_durably
 from metagpt.hub.entry import Entry, from_sealed, to_sealed
 from metagpt.hub.names import LATEST, Reference
@@ -23,6 +23,7 @@ class Registry:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._builtin = {entry.name: entry for entry in builtin_entries()}
+        self._builtin_runs = builtin_runs()
 
     def names(self) -> list[str]:
         """Every name with a version."""
@@ -87,10 +88,29 @@ class Registry:
         return aliases[reference.selector][-1]
 
     def add(self, entry: Entry) -> None:
-        """Write the manifest; from then on the version is there."""
+        """Write the manifest; from then on the version is there.
+
+        The number is written after it: where a crash comes between them, a version is there that is not counted yet, and none is
+        counted that never was there.
+        """
         path = self._manifest(entry.name, entry.version)
         new_folder(path.parent)
         write_durably(path, to_sealed(entry.as_json()))
+        if entry.version > self.highest(entry.name):
+            write_durably(new_folder(self.folder / "numbers") / f"{entry.name}.json", to_sealed({"highest": entry.version}))
+
+    def next_version(self, name: str) -> int:
+        """The number of the next version: above every one that was ever given."""
+        return max([self.highest(name), *(entry.version for entry in self.versions(name))]) + 1
+
+    def highest(self, name: str) -> int:
+        """The highest number that was given to a version of the name; 0 where that was not written down."""
+        path = self.folder / "numbers" / f"{name}.json"
+        return int(from_sealed(path, path.read_bytes())["highest"]) if path.is_file() else 0
+
+    def has(self, name: str, number: int) -> bool:
+        """Whether the version has a manifest, or needs none: version 1 of a built-in name, which may be installed elsewhere alone."""
+        return (number == 1 and name in (EMBEDDED, MINILM)) or self._manifest(name, number).is_file()
 
     def aliases(self, name: str) -> Aliases:
         """The aliases of the name."""
@@ -106,8 +126,9 @@ class Registry:
         write_durably(path, to_sealed({alias: list(versions) for alias, versions in aliases.items()}))
 
     def runs(self) -> dict[str, list[str]]:
-        """By run the versions that answered in it."""
-        return {path.stem: list(from_sealed(path, path.read_bytes())["used"]) for path in sorted(self.folder.glob("runs/*.json"))}
+        """By run the versions that answered in it, or that it was fed."""
+        stored = {path.stem: list(from_sealed(path, path.read_bytes())["used"]) for path in sorted(self.folder.glob("runs/*.json"))}
+        return {**self._builtin_runs, **stored}
 
     def add_run(self, run_id: str, used: list[str]) -> None:
         """Write what answered in a run."""

@@ -64,6 +64,10 @@ class SelectedModel:
         """`NAME@VERSION`."""
         return self.entry.reference
 
+    def as_json(self) -> dict[str, str | float]:
+        """Reference, score and reasons, for programs."""
+        return {"reference": self.reference, "score": self.score, "why": self.why}
+
     @property
     def folder(self) -> Path:
         """Its files, checked; see `ModelHub.folder`."""

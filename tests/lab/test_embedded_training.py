@@ -1,22 +1,46 @@
-"""The training loop, its optimizer and its batches, on a model of a few thousand parameters."""
+"""The embedded model's training: its corpus and recipe in the job "pretrain", and what is exported of a run."""
+
+from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
+from metagpt.errors import ConfigError
+from metagpt.hub import ModelHub
+from metagpt.hub.card import read_card
+from metagpt.lab.embedded.__main__ import RECIPE, main
 from metagpt.lab.embedded.corpus import examples
-from metagpt.lab.embedded.muon import MuonWithAdam, orthogonalized
-from metagpt.lab.embedded.network import new_model, packed_loss
-from metagpt.lab.embedded.packing import CorpusBatches, encode, pack
-from metagpt.lab.embedded.training import warmup_stable_decay
-from metagpt.lab.train import Step, fit
+from metagpt.lab.embedded.export import export
+from metagpt.lab.embedded.generated import EMBEDDED_GOALS
+from metagpt.lab.jobs import Recipe, RunFolder, read_recipe, run_recipe
+from metagpt.lab.pretraining.answers import AnswerBatches, encode, pack_examples
+from metagpt.lab.pretraining.generated import load_corpus
+from metagpt.lab.pretraining.losses import LossOf, predict_answers
+from metagpt.lab.pretraining.models import start_model
+from metagpt.lab.pretraining.muon import MuonWithAdam
+from metagpt.lab.pretraining.settings import PretrainSettings
+from metagpt.lab.pretraining.training import train
+from metagpt.lab.train import fit
 
-pytest.importorskip("transformers")
 WEIGHTS = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
+SMALL: dict[str, Any] = {
+    "tokenizer": str(WEIGHTS), "workers": 1, "layers": 1, "width": 32, "heads": 2, "hidden": 48, "rows": 2, "length": 128, "steps": 6,
+    "warmup": 2, "validate_every": 2, "validation_tokens": 256, "save_every": 2, "sample_every": 4, "sample_tokens": 4,
+    "compiled": False,
+}  # fmt: skip
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("METAGPT_HUB", str(tmp_path / "hub"))
 
 
 @pytest.fixture(scope="module")
@@ -26,74 +50,181 @@ def tokenizer():  # type: ignore[no-untyped-def]  # transformers' own type is pr
     return AutoTokenizer.from_pretrained(WEIGHTS)
 
 
-def losses(steps: Sequence[Step]) -> list[float]:
-    return [step.loss for step in steps]
+def recipe(**changed: Any) -> Recipe:
+    return read_recipe(RECIPE).overridden({**SMALL, **changed})
 
 
-def tiny(tokenizer, batches, *, steps: int, start=None):  # type: ignore[no-untyped-def]
-    model = new_model(tokenizer, layers=1, width=32, heads=2, hidden=48, seed=1)
-    optimizer = MuonWithAdam(model)
-    return fit(model, batches, optimizer=optimizer, schedule=lambda n: 1 - n / 20, max_steps=steps, loss_of=packed_loss, start=start)
+def settings(**changed: Any) -> PretrainSettings:
+    found = recipe(**changed).settings()
+    assert isinstance(found, PretrainSettings)
+    return found
 
 
-def test_a_resumed_training_has_the_same_losses_to_the_bit(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    batches = CorpusBatches(tokenizer, seed=1, rows=2, length=128)
-    whole = list(tiny(tokenizer, batches, steps=6))
-    steps = tiny(tokenizer, batches, steps=6)
-    for step in steps:
-        if step.number == 3:
-            state = step.state()
-            break
-    rest = list(tiny(tokenizer, batches, steps=6, start=state))
-    assert losses(rest) == losses(whole)[3:]
-    assert [step.number for step in rest] == [4, 5, 6]
+def losses_of(folder: Path) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in RunFolder(folder).logged() if "loss" in line}
+
+
+@dataclass(frozen=True)
+class CutFolder(RunFolder):
+    """A run folder in which the run is interrupted as soon as a step is logged."""
+
+    cut_at: int = 0
+
+    def log(self, **values: Any) -> None:
+        super().log(**values)
+        if "loss" in values and values["step"] == self.cut_at:
+            raise KeyboardInterrupt
+
+
+def test_the_recipe_cut_and_resumed_gives_the_same_losses_and_weights_to_the_last_digit(tmp_path: Path) -> None:
+    whole, results = run_recipe(recipe(), out=tmp_path / "whole")
+    chosen = settings()
+    for step in (1, 3, 5):
+        cut = RunFolder.create("pretrain", {"job": "pretrain", **chosen.model_dump(mode="json")}, path=tmp_path / f"cut{step}")
+        with pytest.raises(KeyboardInterrupt):
+            train(0, chosen, CutFolder(cut.path, step))
+        _, again = run_recipe(recipe(), resume=cut.path)
+        assert losses_of(cut.path) == losses_of(whole.path), step
+        assert again["validation_loss"] == results["validation_loss"]
+        assert (cut.path / "model" / "model.safetensors").read_bytes() == (whole.path / "model" / "model.safetensors").read_bytes()
+    assert len(losses_of(whole.path)) == 6
+    assert (whole.path / "losses.png").is_file()
+    assert "## Step 4" in (whole.path / "samples.md").read_text()
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_that_accumulates_their_batches_of_examples(tmp_path: Path) -> None:
+    together, _ = run_recipe(recipe(workers=2, steps=3), out=tmp_path / "two")
+    alone, _ = run_recipe(recipe(accumulate=2, steps=3), out=tmp_path / "one")
+    assert losses_of(together.path) == pytest.approx(losses_of(alone.path), abs=1e-3)  # products in 16 bits
+
+
+def test_it_goes_on_from_earlier_weights_with_their_shape_and_tokenizer(tmp_path: Path) -> None:
+    changed = {"base": str(WEIGHTS), "steps": 2, "warmup": 50, "sample_tokens": 0}
+    folder, results = run_recipe(recipe(**changed), out=tmp_path / "further")
+    assert results["parameters"] == 4_610_816
+    assert losses_of(folder.path)[1] < 1.0  # one that knows nothing has 7.8
+    card = read_card(folder.path / "model")
+    assert card.extra["training"]["base"] == "embedded_weights"
+    assert "pretrained on from embedded_weights" in card.summary
+    with pytest.raises(ConfigError, match=r"no such folder with a config\.json"):
+        recipe(base=str(tmp_path / "nothing")).settings()
+
+
+def test_the_command_is_a_short_form_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[Recipe, Path | None]] = []
+
+    def note(given: Recipe, *, out: Path | None, resume: Path | None) -> tuple[RunFolder, dict[str, Any]]:
+        ran.append((given, out))
+        return RunFolder(tmp_path), {"validation_loss": 1.0}
+
+    monkeypatch.setattr("metagpt.lab.jobs.run_recipe", note)
+    assert main(["train", "--out", str(tmp_path / "run"), "--seed", "5", "--tokens", "100000", "--width", "128", "--workers", "1"]) == 0
+    [(given, out)] = ran
+    assert out == tmp_path / "run"
+    plain = read_recipe(RECIPE).settings().model_dump()
+    changed = {name: value for name, value in given.settings().model_dump().items() if value != plain[name]}
+    assert changed == {"seed": 5, "steps": 24, "width": 128, "heads": 2, "workers": 1}
+
+
+def test_a_run_is_exported_done_or_going_on_and_its_card_draws_the_lineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings()
+    run = RunFolder.create("pretrain", {"job": "pretrain", **chosen.model_dump(mode="json")}, path=tmp_path / "nightly run")
+    with pytest.raises(KeyboardInterrupt):
+        train(0, chosen, CutFolder(run.path, 5))
+    (run.path / "history.md").write_text("Begun by a test.\n")
+    scores = tmp_path / "served.md"
+    scores.write_text(
+        "| set | goals | right, delivered | wrong, passed |\n|---|---|---|---|\n| test | 60 | 40% | 2% |\n| test outside | 45 | 0% | 4% |\n"
+    )
+    export(run.path, tmp_path / "shipped", scores=scores)
+    card = read_card(tmp_path / "shipped")
+    assert card.extra["training"]["steps"] == 4
+    assert card.extra["training"]["seed"] == 7
+    scored = {name: score for name, score in card.metrics.items() if name.startswith("test")}
+    assert scored == {"test_delivered": 0.4, "test_wrong_passed": 0.02, "test_outside_wrong_passed": 0.04}
+    assert "Begun by a test." in card.text
+    assert card.datasets == tuple(EMBEDDED_GOALS.datasets)
+    from metagpt.models.local.card import read_card as read_served
+
+    assert read_served(tmp_path / "shipped").reads["engineer.write_program"] == ("signature", "summary")
+
+    monkeypatch.setattr("metagpt.hub.builtin._embedded_folder", lambda: tmp_path / "shipped")
+    graph = ModelHub(tmp_path / "hub").lineage("embedded")
+    assert set(graph.edges) == {
+        ("dataset:embedded-goals-written", "run:nightly-run"),
+        ("dataset:embedded-goals-generated", "run:nightly-run"),
+        ("run:nightly-run", "embedded@1"),
+    }
+
+
+def test_the_shipped_model_shows_its_run_its_data_and_its_scores(tmp_path: Path) -> None:
+    hub = ModelHub(tmp_path / "hub")
+    card = hub.card("embedded")
+    assert card.extra["training"]["recipe"] == "metagpt/lab/embedded/recipe.toml"
+    assert set(card.extra["training"]["data"]) == set(card.datasets)
+    assert 0 < card.metrics["test_delivered"] <= 1
+    [run] = hub.get("embedded").parents
+    assert sorted(hub.lineage("embedded").predecessors(run)) == ["dataset:embedded-goals-generated", "dataset:embedded-goals-written"]
+    drawn = hub.diagram("mermaid", "embedded")
+    assert "dataset:embedded-goals-written<br/>dataset" in drawn
+    assert drawn.count("-->") == 3
+
+
+def test_the_corpus_is_found_by_name_and_its_tokenizer_keeps_digits_apart() -> None:
+    assert load_corpus("embedded-goals") is EMBEDDED_GOALS
+    with pytest.raises(ConfigError, match="no corpora plugin 'embedded-gaols'"):
+        load_corpus("embedded-gaols")
+    from metagpt.lab.embedded.tokens import train_tokenizer
+
+    small = train_tokenizer(size=400, count=20)
+    assert len(small) <= 400
+    assert len(small("2026", add_special_tokens=False)["input_ids"]) == 4
+    example = next(examples(random.Random(3)))
+    assert small.decode(encode(example, small)[0]) == example.prompt
+
+
+# batches of examples
+
+
+def model_of(tokenizer, **changed: Any):  # type: ignore[no-untyped-def]
+    return start_model(settings(**changed), tokenizer)
+
+
+def test_batches_are_made_from_stage_seed_and_number_alone(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    batches = AnswerBatches(examples, tokenizer, rows=1, length=96, seed=1)
+    assert torch.equal(batches[3].tokens, batches[3].tokens)
+    assert torch.equal(AnswerBatches(examples, tokenizer, 1, 96, 1, workers=2, rank=1)[1].tokens, batches[3].tokens)
+    assert not torch.equal(AnswerBatches(examples, tokenizer, 1, 96, 1, stage="validation")[3].tokens, batches[3].tokens)
 
 
 def test_a_tiny_model_learns_one_batch_by_heart(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    batch = CorpusBatches(tokenizer, seed=1, rows=1, length=96)[0]
-    model = new_model(tokenizer, layers=2, width=64, heads=2, hidden=96, seed=1)
-    optimizer = MuonWithAdam(model, adam_lr=1e-2)
-    made = list(fit(model, [batch] * 120, optimizer=optimizer, schedule=lambda n: 1 - n / 120, max_steps=120, loss_of=packed_loss))
+    batch = AnswerBatches(examples, tokenizer, rows=1, length=96, seed=1)[0]
+    model = model_of(tokenizer, layers=2, width=64, hidden=96)
+    made = list(
+        fit(
+            model,
+            [batch] * 120,
+            optimizer=MuonWithAdam(model, adam_lr=1e-2),
+            schedule=lambda n: 1 - n / 120,
+            max_steps=120,
+            loss_of=LossOf(predict_answers, 1, CPU, False),
+        )
+    )
     assert made[0].loss > 5
     assert made[-1].loss < 0.1
 
 
-def test_examples_packed_into_one_row_do_not_see_each_other(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    model = new_model(tokenizer, layers=2, width=64, heads=2, hidden=96, seed=1)
+@pytest.mark.parametrize("architecture", ["llama", "metagpt"])
+def test_examples_packed_into_one_row_do_not_see_each_other(tokenizer, architecture: str) -> None:  # type: ignore[no-untyped-def]
+    model = model_of(tokenizer, layers=2, width=64, hidden=96, architecture=architecture).eval()
+    loss_of = LossOf(predict_answers, 1, CPU, False)
     found = [example for example, _ in zip(examples(random.Random(1)), range(40), strict=False)]
     short = [example for example in found if sum(map(len, encode(example, tokenizer))) < 90][:2]
+    sizes = [sum(map(len, encode(example, tokenizer))) for example in short]
     with torch.no_grad():
-        together = pack(iter(short + [short[0]] * 9), tokenizer, rows=1, length=sum(sum(map(len, encode(e, tokenizer))) for e in short))
-        alone = [pack(iter([example] * 9), tokenizer, rows=1, length=sum(map(len, encode(example, tokenizer)))) for example in short]
-        counts = [int((batch.targets_BT >= 0).sum()) for batch in alone]
-        mean = sum(float(packed_loss(model, batch)) * count for batch, count in zip(alone, counts, strict=True)) / sum(counts)
-        assert float(packed_loss(model, together)) == pytest.approx(mean, rel=0.02)
-
-
-def test_the_orthogonalized_matrix_keeps_directions_and_evens_out_lengths() -> None:
-    torch.manual_seed(0)
-    gradient = torch.randn(24, 16)
-    left, _, right = torch.linalg.svd(gradient, full_matrices=False)
-    singular = torch.linalg.svdvals(orthogonalized(gradient))
-    assert float(singular.min()) > 0.6
-    assert float(singular.max()) < 1.3
-    cosine = nn.functional.cosine_similarity(orthogonalized(gradient).flatten(), (left @ right).flatten(), dim=0)
-    assert float(cosine) > 0.95
-
-
-def test_the_rate_goes_up_stays_and_falls_to_zero() -> None:
-    factor = warmup_stable_decay(100, warmup=10, decay_share=0.5)
-    assert [factor(number) for number in (0, 9, 40, 75)] == [0.1, 1.0, 1.0, 0.5]
-    assert factor(99) == 1 / 50
-
-
-def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
-    model = nn.Linear(2, 1, bias=False)
-    before = model.weight.detach().clone()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    batches = [torch.tensor([[30.0, 40.0]])]
-    step = next(
-        fit(model, batches, optimizer=optimizer, schedule=lambda _: 1.0, max_steps=1, loss_of=lambda m, x: m(x).sum(), clip_norm=0.5)
-    )
-    assert step.gradient_norm == pytest.approx(50.0)
-    assert float((model.weight.detach() - before).norm()) == pytest.approx(0.5, rel=1e-3)
+        together = pack_examples(iter(short + [short[0]] * 9), tokenizer, rows=1, length=sum(sizes))
+        alone = [pack_examples(iter([example] * 9), tokenizer, rows=1, length=size) for example, size in zip(short, sizes, strict=True)]
+        counts = [int((batch.targets >= 0).sum()) for batch in alone]
+        mean = sum(float(loss_of(model, batch)) * count for batch, count in zip(alone, counts, strict=True)) / sum(counts)
+        assert float(loss_of(model, together)) == pytest.approx(mean, rel=1e-4)

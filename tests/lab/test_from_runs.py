@@ -106,7 +106,7 @@ async def test_lineage_leads_from_the_model_over_runs_to_the_set(tmp_path: Path)
     call = RecordedCall(invocation="i", call="engineer.write_program", model="embedded", context={}, schema=None, answers=("x",))
     other = RecordedCall(invocation="i", call="engineer.write_program", model="hub:gone@3", context={}, schema=None, answers=("x",))
     record_models(hub, [Trajectory(run_id=runs[0], team="t", goal="g", success=True, output=None, calls=(call, other))])
-    assert hub.registry.runs() == {runs[0]: ["embedded@1"]}
+    assert hub.registry.runs()[runs[0]] == ["embedded@1"]
     edges = set(hub.lineage().edges)
     assert {("embedded@1", f"run:{runs[0]}"), (f"run:{runs[0]}", "engineer.write_program@1")} <= edges
 

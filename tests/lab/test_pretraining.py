@@ -20,10 +20,14 @@ from metagpt.lab import PretrainSettings, pretrain
 from metagpt.lab.architecture import MetaGPTTokenizer
 from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.jobs import RunFolder
+from metagpt.lab.pretraining.answers import pack_in_order
+from metagpt.lab.pretraining.averaging import WeightAverage
 from metagpt.lab.pretraining.job import run
+from metagpt.lab.pretraining.losses import check_packable
+from metagpt.lab.pretraining.muon import MuonWithAdam, orthogonalized
 from metagpt.lab.pretraining.packing import Windows, pack, windows_in_order
 from metagpt.lab.pretraining.schedules import rate_schedule
-from metagpt.lab.pretraining.texts import read_corpus
+from metagpt.lab.pretraining.texts import read_corpus, read_pairs
 from metagpt.lab.pretraining.training import train
 from metagpt.lab.pretraining.watching import validation_loss
 from metagpt.lab.train import fit
@@ -37,8 +41,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout and accumulation": {"dropout": 0.2, "accumulate": 2},
     "16 bits and Muon": {"precision": "bfloat16", "optimizer": "muon"},
+    "Llama, Muon, level rate and averaged weights": {
+        "architecture": "llama", "optimizer": "muon", "schedule": "wsd", "average": 0.9, "decay_share": 0.5,
+    },
     "checkpointed activations": {"checkpointing": True, "positions": "sinusoidal", "gated": False, "norm": "layer"},
-}
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +231,93 @@ def test_shakespeare_is_learned(tmp_path: Path) -> None:
     assert made.results["validation_loss"] < 3.3  # what the frequencies of single characters give
 
 
+@pytest.mark.skipif(not SHAKESPEARE.exists(), reason="the shared data is not here")
+def test_shakespeare_is_learned_by_muon_with_a_level_rate_and_averaged_weights(tmp_path: Path) -> None:
+    values: dict[str, Any] = {
+        "layers": 2, "width": 64, "rows": 12, "length": 32, "steps": 60, "warmup": 5, "learning_rate": 5e-3, "device": "cpu",
+        "architecture": "llama", "optimizer": "muon", "beta2": 0.95, "weight_decay": 0.01, "schedule": "wsd", "sample_tokens": 0,
+    }  # fmt: skip
+    part = tmp_path / "shakespeare.txt"
+    part.write_text(SHAKESPEARE.read_text()[:60_000])
+    plain = pretrain(part, out=tmp_path / "plain", **values)
+    averaged = pretrain(part, out=tmp_path / "averaged", average=0.9, **values)
+    assert losses_of(plain.folder) == losses_of(averaged.folder)  # the mean is looked at, and changes nothing
+    assert plain.results["validation_loss"] < 2.9
+    assert averaged.results["validation_loss"] < 2.9
+    assert plain.results["validation_loss"] != averaged.results["validation_loss"]
+    assert type(averaged.load()[0]).__name__ == "LlamaForCausalLM"
+    held_out = read_corpus(str(part), validation_share=0.1, seed=7).validation
+    model, tokenizer = averaged.load()
+    again = validation_loss(model, pack(tokenizer, held_out), length=32, device=torch.device("cpu"))
+    assert again == pytest.approx(averaged.results["validation_loss"], abs=1e-5)  # the mean was saved
+
+
+# prompts with answers
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Path:
+    file = tmp_path / "sums.csv"
+    rows = [f"{a} plus {b} is,{a + b} in all" for a in range(8) for b in range(8)]
+    file.write_text("\n".join(["question,reply", *rows]))
+    return file
+
+
+def test_prompts_with_answers_are_packed_and_learned_from_a_table(sums: Path, tmp_path: Path) -> None:
+    values = {**TINY, "length": 48, "rows": 8, "width": 64, "steps": 60, "learning_rate": 1e-2, "prompt": "2 plus 2 is"}
+    made = pretrain(sums, out=tmp_path / "run", texts="question", answers="reply", average=0.8, **values)
+    assert made.results["held_out_tokens"] == sum(len(pair.answer) + 1 for pair in held_out_pairs(sums))
+    assert made.results["validation_loss"] < 0.6  # " in all" is sure, the number is not
+    cut = tmp_path / "cut"
+    settings = PretrainSettings(data=str(sums), texts="question", answers="reply", **{**values, "steps": 4})
+    folder = started(cut, settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(0, settings, CutFolder(folder.path, 3))
+    train(0, settings, folder)
+    whole = started(tmp_path / "whole", settings)
+    train(0, settings, whole)
+    assert losses_of(cut) == losses_of(whole.path)
+
+
+def held_out_pairs(sums: Path) -> Any:
+    return read_pairs(str(sums), "question", "reply", validation_share=0.1, seed=7).validation
+
+
+def test_examples_that_do_not_fit_and_answers_that_are_none_are_named(sums: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="found no held-out example of 6 tokens or less|1000 examples of more than 6 tokens"):
+        pretrain(sums, out=tmp_path / "short", texts="question", answers="reply", **{**TINY, "length": 6})
+    with pytest.raises(LabError, match="expected a column 'answer'"):
+        pretrain(sums, out=tmp_path / "column", texts="question", answers="answer", **TINY)
+    numbers = tmp_path / "numbers.jsonl"
+    numbers.write_text('{"text": "one", "reply": 1}\n{"text": "two", "reply": 2}\n')
+    with pytest.raises(LabError, match="found 2 answers that are no texts"):
+        pretrain(numbers, out=tmp_path / "numbers", answers="reply", **TINY)
+
+
+def test_packing_in_order_holds_every_example_once(sums: Path) -> None:
+    pairs = read_pairs(str(sums), "question", "reply", validation_share=0.1, seed=7).training
+    tokenizer = MetaGPTTokenizer.from_texts([text for pair in pairs for text in (pair.prompt, pair.answer)])
+    batches = list(pack_in_order(pairs, tokenizer, rows=3, length=50))
+    rows = [str(tokenizer.decode(row[owners > 0])) for batch in batches for row, owners in zip(batch.tokens, batch.owners, strict=True)]
+    assert "".join(rows) == "".join(f"{pair.prompt}{pair.answer}<|end|>" for pair in pairs)
+    assert sum(int((batch.targets != -100).sum()) for batch in batches) == sum(len(pair.answer) + 1 for pair in pairs)
+    assert max(len(batch.tokens) for batch in batches) == 3
+
+
+def test_a_model_that_predicts_otherwise_for_packed_examples_is_refused() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    shape: dict[str, Any] = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "vocab_size": 11}
+    plain = LlamaForCausalLM(LlamaConfig(**shape, intermediate_size=8))
+    check_packable(plain)
+    check_packable(GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=11)))
+    plain.lm_head.register_forward_hook(lambda module, inputs, output: output / 2 if inputs[0].shape[1] < 5 else output)
+    with torch.no_grad():
+        plain.lm_head.weight.mul_(100)
+    with pytest.raises(LabError, match="predicts otherwise for packed examples than for each alone"):
+        check_packable(plain)
+
+
 # parts
 
 
@@ -261,6 +355,62 @@ def test_rates_rise_fall_and_end_at_the_floor(kind: Any, middle: float) -> None:
     assert [factor(number) for number in (0, 4, 9)] == pytest.approx([1 / 11, 5 / 11, 10 / 11])
     assert [factor(number) for number in (10, 60, 110)] == pytest.approx([1.0, middle, 0.1])
     assert rate_schedule(kind, steps=1, warmup=0, floor=0.0)(0) == 1.0
+
+
+def test_the_level_rate_rises_stays_and_falls_to_the_floor() -> None:
+    factor = rate_schedule("wsd", steps=100, warmup=9, floor=0.0, decay_share=0.5)
+    assert [factor(number) for number in (0, 8, 9, 40, 50)] == [0.1, 0.9, 1.0, 1.0, 1.0]
+    assert [factor(number) for number in (75, 99, 100)] == [0.5, 1 / 50, 0.0]
+    assert rate_schedule("wsd", steps=100, warmup=0, floor=0.1, decay_share=0.5)(75) == pytest.approx(0.55)
+
+
+def test_the_orthogonalized_matrix_keeps_directions_and_evens_out_lengths() -> None:
+    torch.manual_seed(0)
+    gradient = torch.randn(24, 16)
+    left, _, right = torch.linalg.svd(gradient, full_matrices=False)
+    singular = torch.linalg.svdvals(orthogonalized(gradient))
+    assert float(singular.min()) > 0.6
+    assert float(singular.max()) < 1.3
+    cosine = nn.functional.cosine_similarity(orthogonalized(gradient).flatten(), (left @ right).flatten(), dim=0)
+    assert float(cosine) > 0.95
+
+
+def test_muon_takes_the_hidden_matrices_and_leaves_embeddings_and_norms_to_adam() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=11))
+    adam, muon = MuonWithAdam(model, beta2=0.9).param_groups
+    assert adam["betas"] == (0.9, 0.9)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert {names[id(parameter)].split(".")[-2] for parameter in muon["params"]} == {"c_attn", "c_proj", "c_fc"}
+    assert {"transformer.wte.weight", "transformer.wpe.weight"} <= {names[id(parameter)] for parameter in adam["params"]}
+
+
+def test_the_mean_of_the_weights_is_the_one_worked_out_by_hand_and_is_taken_back_out() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        average = WeightAverage(model, decay=0.5)
+        model.weight.fill_(2.0)
+        average.update(model, 1)  # decay 2/11: 2/11 * 1 + 9/11 * 2
+        model.weight.fill_(4.0)
+        average.update(model, 1000)  # decay 0.5
+    expected = 0.5 * (2 / 11 + 18 / 11) + 0.5 * 4
+    with average.within(model):
+        assert model.weight.item() == pytest.approx(expected)
+    assert model.weight.item() == 4.0
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    before = model.weight.detach().clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    batches = [torch.tensor([[30.0, 40.0]])]
+    step = next(
+        fit(model, batches, optimizer=optimizer, schedule=lambda _: 1.0, max_steps=1, loss_of=lambda m, x: m(x).sum(), clip_norm=0.5)
+    )
+    assert step.gradient_norm == pytest.approx(50.0)
+    assert float((model.weight.detach() - before).norm()) == pytest.approx(0.5, rel=1e-3)
 
 
 def _linear() -> nn.Linear:
@@ -319,6 +469,9 @@ def test_what_cannot_be_trained_on_is_refused_before_anything_is_written(text: P
         ({"data": str(text), "width": 15}, "width 15 is no multiple of heads 2"),
         ({"data": str(text), "base": str(tmp_path)}, "config.json"),
         ({"data": str(text), "tokenizer": "words"}, "tokenizer"),
+        ({"data": str(text), "tokenizer": "corpus"}, "belongs to a generated corpus"),
+        ({"data": "embedded-goals", "answers": "reply"}, "has no columns"),
+        ({"data": str(text), "architecture": "llama", "dropout": 0.1}, "no dropout"),
         ({"data": str(text), "learning_rte": 1}, "Did you mean 'learning_rate'"),
     ):
         with pytest.raises(ConfigError, match=told):

@@ -2,7 +2,14 @@
 
 from metagpt.hub.composition.ensembles import Mean, Stacking, Vote
 from metagpt.hub.composition.predictor import Predictor, ProbabilisticPredictor
-from metagpt.hub.composition.recipe import Composition, Member, compose
+from metagpt.hub.composition.recipe import (
+    Composition,
+    Member,
+    compose,
+    parse_composition,
+    prepare_composition,
+    read_composition,
+)
 from metagpt.hub.composition.structures import Parallel, Sequential
 
 __all__ = [
@@ -16,4 +23,7 @@ __all__ = [
     "Stacking",
     "Vote",
     "compose",
+    "parse_composition",
+    "prepare_composition",
+    "read_composition",
 ]

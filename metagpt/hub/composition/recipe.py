@@ -7,13 +7,14 @@ A node is a reference (`"news@3"`), or a table with `kind`: `sequential`, `vote`
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagpt.errors import HubError, did_you_mean
-from metagpt.hub.card import Card
+from metagpt.hub.card import Card, lay_over
 from metagpt.hub.composition.ensembles import Mean, Stacking, Vote
 from metagpt.hub.composition.predictor import Predictor
 from metagpt.hub.composition.softmax_regression import SoftmaxRegression
@@ -23,7 +24,16 @@ from metagpt.hub.entry import Entry
 if TYPE_CHECKING:
     from metagpt.hub.hub import ModelHub
 
-__all__ = ["FILE_NAME", "Composition", "Member", "compose", "open_composition", "parse_composition"]
+__all__ = [
+    "FILE_NAME",
+    "Composition",
+    "Member",
+    "compose",
+    "open_composition",
+    "parse_composition",
+    "prepare_composition",
+    "read_composition",
+]
 
 FILE_NAME = "composition.json"
 _KINDS = ("sequential", "parallel", "vote", "mean", "stacking")
@@ -84,6 +94,16 @@ class Composition:
         assert isinstance(stacking, Stacking)
         return replace(made, final=stacking.fit(inputs, labels).final)
 
+    def fitted_final(self) -> SoftmaxRegression:
+        """What a stacking learned.
+
+        Raises:
+            HubError: it is not fitted.
+        """
+        if self.final is None:
+            raise HubError("composition: found a stacking that is not fitted; expected held-out examples to fit it on. Pass examples=.")
+        return self.final
+
     def stackings(self) -> Iterator[Composition]:
         """Every stacking in the tree, itself before its members."""
         if self.kind == "stacking":
@@ -94,11 +114,8 @@ class Composition:
 
     def save(self, folder: Path) -> None:
         """Write composition.json, and a safetensors file for each stacking."""
-        finals = list(self.stackings())
-        for number, each in enumerate(finals):
-            if each.final is None:
-                raise HubError("composition: found a stacking that is not fitted; expected held-out examples to fit it on. Pass examples=.")
-            each.final.save(folder / f"stacking-{number}.safetensors")
+        for number, each in enumerate(self.stackings()):
+            each.fitted_final().save(folder / f"stacking-{number}.safetensors")
         (folder / FILE_NAME).write_text(json.dumps(_to_json(self), indent=1) + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
@@ -123,18 +140,43 @@ def compose(
         name: Of the composition.
         recipe: The tree; see the top of this module.
         examples: (inputs, labels) that no member was trained on; needed where a stacking is in the tree.
-        card: What people read of it; made from the members if left out.
+        card: Its filled fields replace those that are made from the members.
         alias: Given to it at once.
 
     Raises:
         HubError: a recipe that cannot be, a member that is not there, or a stacking without examples.
     """
+    tree = prepare_composition(hub, recipe, examples=examples)
+    made = Card(summary=f"A composition: {tree}.", task=_common_task(hub, tree), tags=("composition", tree.kind))
+    said = made if card is None else lay_over(card, made)
+    return hub.push(tree, name, card=said, parents=tree.references(), alias=alias)
+
+
+def prepare_composition(hub: ModelHub, recipe: Mapping[str, Any] | Composition, *, examples: tuple[Any, Any] | None = None) -> Composition:
+    """The tree that `compose` pushes, to be tried before: its members pinned, its stackings fitted on the examples if there are any.
+
+    Raises:
+        HubError: as for `compose`.
+    """
     tree = recipe if isinstance(recipe, Composition) else parse_composition(recipe)
     tree = tree.pinned(lambda reference: hub.get(reference).reference)
     if examples is not None and any(True for _ in tree.stackings()):
         tree = tree.fitted(hub.load, *examples)
-    said = card or Card(summary=f"A composition: {tree}.", task=_common_task(hub, tree), tags=("composition", tree.kind))
-    return hub.push(tree, name, card=said, parents=tree.references(), alias=alias)
+    for each in tree.stackings():
+        each.fitted_final()
+    return tree
+
+
+def read_composition(file: Path) -> dict[str, Any]:
+    """The values of a tree in a TOML file.
+
+    Raises:
+        HubError: the file does not read.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HubError(f"{file}: found no TOML that reads ({error}); expected kind and members. Mend the file.") from error
 
 
 def open_composition(folder: Path, load: Callable[[str], Predictor]) -> Predictor:

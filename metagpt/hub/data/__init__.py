@@ -5,6 +5,7 @@ from metagpt.hub.data.examples import Example, Origin, TextData
 from metagpt.hub.data.leaks import Leak, check_splits, drop_leaks, find_leaks
 from metagpt.hub.data.loading import load_data, load_splits
 from metagpt.hub.data.near import Duplicate, find_duplicates
+from metagpt.hub.data.preparing import Preparation, Prepared, prepare
 from metagpt.hub.data.publish import push_data
 from metagpt.hub.data.splits import Splits, few_shot, split
 
@@ -15,6 +16,8 @@ __all__ = [
     "Example",
     "Leak",
     "Origin",
+    "Preparation",
+    "Prepared",
     "Splits",
     "TextData",
     "check_splits",
@@ -25,6 +28,7 @@ __all__ = [
     "find_leaks",
     "load_data",
     "load_splits",
+    "prepare",
     "push_data",
     "split",
 ]

@@ -68,7 +68,14 @@ def drop_leaks(parts: Mapping[str, TextData], *, near: float = 1.0, group: str |
     return Splits(kept), leaks
 
 
-def check_splits(parts: Mapping[str, TextData], *, near: float = 1.0, group: str | None = None, classes: tuple[str, ...] = ()) -> None:
+def check_splits(
+    parts: Mapping[str, TextData],
+    *,
+    near: float = 1.0,
+    group: str | None = None,
+    classes: tuple[str, ...] = (),
+    allow_leaks: bool = False,
+) -> None:
     """Refuse parts that cannot be trained and tested on: leaks, classes seen only in a test, classes without examples.
 
     Args:
@@ -76,11 +83,13 @@ def check_splits(parts: Mapping[str, TextData], *, near: float = 1.0, group: str
         near: As for `find_leaks`.
         group: As for `find_leaks`.
         classes: Those that the task has, if more are known than occur.
+        allow_leaks: Look at the labels alone.
 
     Raises:
         LabError: all findings at once, with file and line.
     """
-    findings = [*_label_findings(parts, classes), *(f"{leak}." for leak in find_leaks(parts, near=near, group=group))]
+    leaks = [] if allow_leaks else find_leaks(parts, near=near, group=group)
+    findings = [*_label_findings(parts, classes), *(f"{leak}." for leak in leaks)]
     if findings:
         told = "\n".join(f"  - {finding}" for finding in findings[:_MOST_TOLD])
         more = f"\n  and {len(findings) - _MOST_TOLD} more" if len(findings) > _MOST_TOLD else ""

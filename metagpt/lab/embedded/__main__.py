@@ -1,12 +1,14 @@
-"""`python -m metagpt.lab.embedded`: corpus, tokenizer, train, evaluate, serve, export."""
+"""`python -m metagpt.lab.embedded`: corpus, train, evaluate, serve, export."""
 
 import argparse
 import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-DEFAULT_FOLDER = Path(".training/embedded")
+RECIPE = Path(__file__).with_name("recipe.toml")
+SCORES = Path(".metagpt/embedded")
 WEIGHTS = Path(__file__).parents[2] / "models" / "embedded_weights"
 
 
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m metagpt.lab.embedded", description="Make the embedded model: corpus, tokenizer, training, evaluation, export."
+        prog="python -m metagpt.lab.embedded", description="Make the embedded model: corpus, training, evaluation, export."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -29,31 +31,26 @@ def _parser() -> argparse.ArgumentParser:
     corpus.add_argument("--seed", type=int, default=7, help="same seed, same examples (default 7)")
     corpus.set_defaults(command=_corpus)
 
-    tokenizer = commands.add_parser("tokenizer", help="train the tokenizer on the corpus")
-    tokenizer.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder to save it in (default .training/embedded)")
-    tokenizer.add_argument("--size", type=int, default=2560, help="number of tokens (default 2560)")
-    tokenizer.add_argument("--count", type=int, default=40_000, help="examples to train on (default 40000)")
-    tokenizer.add_argument("--seed", type=int, default=7)
-    tokenizer.set_defaults(command=_tokenizer)
-
-    train = commands.add_parser("train", help="train the model, or go on where a training in the folder stopped")
-    train.add_argument(
-        "--out", type=Path, default=DEFAULT_FOLDER, help="folder of tokenizer, checkpoint and log (default .training/embedded)"
-    )
-    train.add_argument("--seed", type=int, default=7)
-    length = train.add_mutually_exclusive_group()
-    length.add_argument("--tokens", type=int, default=30_000_000, help="positions to train on (default 30 million)")
-    length.add_argument("--minutes", type=float, help="measure the speed for a few steps and choose the tokens to fill this time")
-    train.add_argument("--workers", type=int, default=2, help="processes of one thread each (default 2)")
-    train.add_argument("--rows", type=int, default=16, help="rows of 256 tokens in a worker's batch (default 16)")
-    train.add_argument("--layers", type=int, default=5)
-    train.add_argument("--width", type=int, default=256, help="of the residual stream; heads are 64 wide (default 256)")
-    train.add_argument("--hidden", type=int, default=688, help="of the feed-forward part (default 688)")
+    train = commands.add_parser("train", help="train the model: a short form of metagpt lab run metagpt/lab/embedded/recipe.toml")
+    place = train.add_mutually_exclusive_group()
+    place.add_argument("--out", type=Path, help="the run's new folder (default: one below .metagpt/lab)")
+    place.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run of this folder, which was cut")
+    train.add_argument("--seed", type=int, help="same seed, same losses (default 7)")
+    train.add_argument("--tokens", type=int, help="positions to train on (default 74.5 million)")
+    train.add_argument("--base", type=Path, help="folder of earlier weights to go on from; their tokenizer and shape are kept")
+    for name, of in (
+        ("workers", "processes that train together (default 2)"),
+        ("rows", "rows of 256 tokens in a worker's batch (default 16)"),
+        ("layers", "blocks of the model (default 5)"),
+        ("width", "of the residual stream; heads are 64 wide (default 256)"),
+        ("hidden", "of the feed-forward part (default 688)"),
+    ):
+        train.add_argument(f"--{name}", type=int, help=of)
     train.set_defaults(command=_train)
 
     evaluate = commands.add_parser("evaluate", help="score the model by running its programs")
     evaluate.add_argument("--model", type=Path, default=WEIGHTS, help="folder of weights and tokenizer (default: the shipped ones)")
-    evaluate.add_argument("--out", type=Path, default=DEFAULT_FOLDER / "evaluation", help="folder for scores.json and scores.md")
+    evaluate.add_argument("--out", type=Path, default=SCORES, help="folder for scores.json and scores.md")
     evaluate.add_argument("--sets", nargs="*", default=[], help="names of sets; all but the test goals if none is given")
     evaluate.add_argument("--count", type=int, default=100, help="goals of each generated set (default 100)")
     evaluate.add_argument("--candidates", type=int, default=16, help="specs sampled for each goal (default 16)")
@@ -63,15 +60,16 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="score the model in service: the software team works on the goals")
     serve.add_argument("--model", default="embedded", help="model reference (default embedded)")
-    serve.add_argument("--out", type=Path, default=DEFAULT_FOLDER / "evaluation", help="folder for served.json and served.md")
+    serve.add_argument("--out", type=Path, default=SCORES, help="folder for served.json and served.md")
     serve.add_argument("--sets", nargs="+", required=True, help="names of sets, as validation test_outside")
     serve.add_argument("--count", type=int, default=50, help="goals of each generated set (default 50)")
     serve.add_argument("--seed", type=int, default=7)
     serve.set_defaults(command=_serve)
 
-    export = commands.add_parser("export", help="write the averaged weights of a checkpoint as a folder to ship")
+    export = commands.add_parser("export", help="write the averaged weights of a run as a folder to ship")
     export.add_argument("--out", type=Path, default=WEIGHTS, help="folder to write (default: the shipped weights)")
-    export.add_argument("--training", type=Path, default=DEFAULT_FOLDER, help="folder of the training (default .training/embedded)")
+    export.add_argument("--training", type=Path, required=True, metavar="FOLDER", help="folder of the run, done or going on")
+    export.add_argument("--retelling", type=Path, metavar="FOLDER", help="folder of the run of retelling.toml")
     export.add_argument("--scores", type=Path, help="scores.md or served.md of an evaluation, for the card")
     export.set_defaults(command=_export)
     return parser
@@ -90,26 +88,24 @@ def _corpus(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tokenizer(options: argparse.Namespace) -> int:
-    from metagpt.lab.embedded.tokens import train_tokenizer
-
-    options.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(options.out, size=options.size, count=options.count, seed=options.seed)
-    sys.stdout.write(f"{len(tokenizer)} tokens in {options.out}\n")
-    return 0
-
-
 def _train(options: argparse.Namespace) -> int:
-    from metagpt.lab.embedded.training import TrainingConfig, measured_tokens, train
+    from metagpt.lab.jobs import read_recipe, run_recipe
 
-    shape = {"layers": options.layers, "width": options.width, "heads": options.width // 64, "hidden": options.hidden}
-    config = TrainingConfig(
-        folder=options.out, seed=options.seed, num_tokens=options.tokens, num_workers=options.workers, rows=options.rows, **shape
-    )
-    if options.minutes is not None:
-        config = measured_tokens(config, options.minutes)
-    train(config)
+    recipe = read_recipe(RECIPE).overridden(_changed(options))
+    if options.tokens is not None:
+        settings: Any = recipe.settings()
+        recipe = recipe.overridden({"steps": max(1, options.tokens // settings.tokens_per_step)})
+    folder, results = run_recipe(recipe, out=options.out, resume=options.resume)
+    sys.stdout.write(f"validation loss {results['validation_loss']:.4f}, written: {folder.path}\n")
     return 0
+
+
+def _changed(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that flags change."""
+    found = {name: getattr(options, name) for name in ("seed", "workers", "rows", "layers", "width", "hidden")}
+    found["heads"] = None if options.width is None else max(1, options.width // 64)
+    found["base"] = None if options.base is None else str(options.base)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -138,7 +134,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from metagpt.lab.embedded.export import export
 
-    export(options.training, options.out, scores=options.scores)
+    export(options.training, options.out, retelling=options.retelling, scores=options.scores)
     sys.stdout.write(f"written: {options.out}\n")
     return 0
 

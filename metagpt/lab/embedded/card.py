@@ -1,33 +1,39 @@
 """The model card, from the facts of a training and the scores of an evaluation."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from metagpt.hub.card import Card
+from metagpt.hub.lineage import TRAINING
 from metagpt.lab.embedded.catalogue import load_primitives
 from metagpt.lab.embedded.corpus import WRITTEN
 from metagpt.lab.embedded.written import written_outside, written_requests
+from metagpt.lab.pretraining.settings import PretrainSettings
 
-__all__ = ["card"]
+__all__ = ["Trained", "card"]
 
-_FRONT = """---
-license: mit
-language: en
-library_name: transformers
-pipeline_tag: text-generation
-tags: [code, metagpt, embedded]
-prompt_format: compact
-calls:
-  product_manager.specify: [goal]
-  engineer.write_program: [signature, summary]
-  engineer.repair: [signature, summary, code, failure]
-  evaluator.write_tests: [signature, summary]
-drafts:
-  product_manager.specify: goal
-candidates: {candidates}
-temperature: {temperature}
-scope: one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English
----
-"""
+_CANDIDATES, _TEMPERATURE = 16, 0.7
+
+_FRONT: Mapping[str, Any] = {
+    "prompt_format": "compact",
+    "calls": {
+        "product_manager.specify": ["goal"],
+        "engineer.write_program": ["signature", "summary"],
+        "engineer.repair": ["signature", "summary", "code", "failure"],
+        "evaluator.write_tests": ["signature", "summary"],
+    },
+    "drafts": {"product_manager.specify": "goal"},
+    "candidates": _CANDIDATES,
+    "temperature": _TEMPERATURE,
+    "scope": "one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English",
+}
+"""What the serving of the model reads."""
+
+_COLUMNS = {"right, delivered": "delivered", "wrong, passed": "wrong_passed", "first sample right": "first_right"}
+"""Of a table of scores: what the card's metrics call it."""
 
 _BODY = """
 # The embedded model
@@ -45,9 +51,10 @@ it is trained to decline. It does not compute expected values, and examples are 
 ## How it is used
 
 {candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, which knows the wordings of the
-training (`phrases.json`) and learns nothing: the first two have votes, the others only join where the goal states examples. One
-program is written for each distinct spec, all are run, and examples or agreement decide (`metagpt.behaviour`). A single sample is
-far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model and parser miss different goals.
+training (`phrases.json`) and learns nothing, and up to 16 readings of goals written by hand that are like this one; the model weighs
+them, and those without a vote only join where the goal states examples. {retelling}One program is written for each distinct spec, all
+are run, and examples or agreement decide (`metagpt.behaviour`). A single sample is far weaker; so is the parser alone
+(`python -m benchmarks.phrase_parser`): model and parser miss different goals.
 
 ## Data
 
@@ -62,9 +69,10 @@ which primitives were missing; the test goals, written without a look at any tra
 
 ## Recipe
 
-{steps} steps, {tokens:.1f} million tokens (packed rows of 256, every example seeing only itself, loss on answers alone); Muon for
-matrices, AdamW for the rest; rate up in 60 steps, level, down to zero in the last third; exponential mean of the weights; bfloat16.
-Validation loss {validation:.3f}. Seed {seed}, two processes of one thread on two shared processor cores.
+{steps} steps, {tokens:.1f} million tokens (packed rows of {length}, every example seeing only itself, loss on answers alone); Muon for
+matrices, AdamW for the rest; rate up in {warmup} steps, level, down to zero over the last {decay:.0%}; exponential mean of the weights;
+bfloat16. Validation loss {validation:.3f}. Seed {seed}, {workers} processes.
+`metagpt lab run metagpt/lab/embedded/recipe.toml` does it again.
 {history}
 
 ![Losses](losses.png)
@@ -85,22 +93,85 @@ passed, at the price of right ones not verified. A confident wrong program happe
 """
 
 
-def card(facts: Mapping[str, Any], scores: str | None, *, history: str = "") -> str:
-    """The card as Markdown with YAML front matter; the scores are a table as `evaluate` or `serve` writes it."""
-    settings = {"candidates": 16, "temperature": 0.7}
+_RETELLING = """Then a second model of the same shape (`retelling/`), trained from these
+weights the other way round, from steps to goals (`metagpt lab run metagpt/lab/embedded/retelling.toml`), says how likely each reading
+would have been put as the goal is, and the votes are weighed by that (`metagpt.models.local.retelling`). """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training came to."""
+
+    settings: PretrainSettings
+    parameters: int
+    vocabulary: int
+    shape: tuple[int, int]
+    """Layers and width."""
+    steps: int
+    validation_loss: float
+    facts: Mapping[str, Any]
+    """Of the front matter: the run, for the lineage."""
+    datasets: tuple[str, ...]
+    history: str = ""
+    """What a person noted of how it came about."""
+    retells: bool = False
+    """Whether a second model, that tells goals from specs, stands beside it."""
+
+
+def card(trained: Trained, scores: str | None) -> Card:
+    """The card; the scores are a table as `evaluate` or `serve` writes it."""
+    settings = trained.settings
+    training = {**trained.facts[TRAINING], "recipe": "metagpt/lab/embedded/recipe.toml"}
+    return Card(
+        task="text-generation",
+        languages=("en",),
+        license="mit",
+        library="transformers",
+        tags=("code", "metagpt", "embedded"),
+        datasets=trained.datasets,
+        metrics={
+            **({} if math.isnan(trained.validation_loss) else {"validation_loss": round(trained.validation_loss, 4)}),
+            **_metrics(scores or ""),
+        },
+        extra={**_FRONT, **({"retold": {"product_manager.specify": "goal"}} if trained.retells else {}), TRAINING: training},
+        text=_text(trained, settings, scores),
+    )
+
+
+def _text(trained: Trained, settings: PretrainSettings, scores: str | None) -> str:
     primitives = load_primitives()
-    return _FRONT.format(**settings) + _BODY.format(
-        **{**settings, **facts["shape"]},
-        millions=facts["parameters"] / 1e6,
-        vocabulary=facts["vocabulary"],
+    base = "" if settings.base is None else f"The training went on from the weights of {Path(settings.base).name}.\n"
+    return _BODY.format(
+        candidates=_CANDIDATES,
+        retelling=_RETELLING if trained.retells else "",
+        layers=trained.shape[0],
+        width=trained.shape[1],
+        millions=trained.parameters / 1e6,
+        vocabulary=trained.vocabulary,
         primitives=len(primitives),
         wordings=sum(len(p.do) + len(p.np) + len(p.be) for p in primitives),
-        steps=facts["steps"],
-        tokens=facts["tokens"] / 1e6,
-        validation=facts["validation"],
+        steps=trained.steps,
+        tokens=trained.steps * settings.tokens_per_step / 1e6,
+        validation=trained.validation_loss,
+        length=settings.length,
+        warmup=settings.warmup,
+        decay=settings.decay_share,
+        seed=settings.seed,
+        workers=settings.workers,
         written=len(written_requests()),
         outside=len(written_outside()),
         share=WRITTEN,
         scores=scores or "Not scored yet.",
-        history=history,
+        history=base + trained.history,
     )
+
+
+def _metrics(scores: str) -> dict[str, float]:
+    """The shares of a table of scores by set and column, as `test_delivered`."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in scores.splitlines() if line.startswith("|")]
+    found = {}
+    for row in rows[2:]:
+        for title, cell in zip(rows[0], row, strict=True):
+            if title in _COLUMNS and not (_COLUMNS[title] != "wrong_passed" and row[0].endswith("outside")):  # of those none is right
+                found[f"{row[0].replace(' ', '_')}_{_COLUMNS[title]}"] = float(cell.partition("%")[0]) / 100
+    return found

@@ -21,7 +21,7 @@ from metagpt.lab.embedded.written import redrawn, written_outside, written_reque
 from metagpt.models.compact import compact_prompt
 from metagpt.models.local.drafts import DECLINED
 
-__all__ = ["WRITTEN", "Asked", "Example", "as_json", "ask", "ask_as_written", "examples", "specify_prompt", "training_chain"]
+__all__ = ["WRITTEN", "Asked", "Example", "as_json", "ask", "ask_as_written", "asked_goals", "examples", "specify_prompt", "training_chain"]
 
 LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
 """How many steps programs have: 45 % one, 40 % two, 15 % three."""
@@ -29,6 +29,8 @@ LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
 
 MOST_SIGNS = 48
 """Of an argument or result in an example, as JSON."""
+MOST_LETTERS = 420
+"""Of a goal."""
 WRITTEN = 0.3
 """Of the goals to be specified, how many were written by hand; the others are put together."""
 
@@ -131,14 +133,20 @@ def _asked(goal: str, chain: Chain, name: str, argument: str, rng: random.Random
     return Asked(goal, chain, name, argument, pairs)
 
 
-def _specify(rng: random.Random) -> Example:
+def asked_goals(rng: random.Random) -> Iterator[Asked]:
+    """Goals within the scope without end, some written by hand and some put together."""
     while True:
         try:
             asked = ask_as_written(rng) if rng.random() < WRITTEN else ask(training_chain(rng, rng.choice(LENGTHS)), rng)
         except UnsayableError:
             continue
-        if len(asked.goal) < 420:
-            return Example("product_manager.specify", specify_prompt(asked.goal), asked.spec)
+        if len(asked.goal) < MOST_LETTERS:
+            yield asked
+
+
+def _specify(rng: random.Random) -> Example:
+    asked = next(asked_goals(rng))
+    return Example("product_manager.specify", specify_prompt(asked.goal), asked.spec)
 
 
 @cache

@@ -1,58 +1,67 @@
-"""A checkpoint as a folder to ship: weights, configuration, tokenizer, card and chart."""
+"""The model of a run as a folder to ship: weights, configuration, tokenizer, phrase table, card and chart."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
-from metagpt.lab.embedded.card import card
-from metagpt.lab.embedded.chart import draw_losses, read_log
-from metagpt.lab.embedded.network import new_model
+from metagpt.hub.card import render_card
+from metagpt.lab.embedded.card import Trained, card
 from metagpt.lab.embedded.phrase_table import phrase_table
+from metagpt.lab.jobs import RunFolder
+from metagpt.lab.pretraining.cards import datasets_of, training_facts
+from metagpt.lab.pretraining.snapshots import Snapshot, open_snapshot
+from metagpt.lab.pretraining.training import save_model
+from metagpt.lab.pretraining.watching import draw_chart, steps_of
 from metagpt.models.local.drafts import PHRASES_FILE
+from metagpt.models.local.retelling import FOLDER as RETELLING
 
 __all__ = ["export"]
 
 
-def export(training: Path, out: Path, *, scores: Path | None = None) -> None:
-    """Write the averaged weights in bfloat16 with everything that `from_pretrained` and the card need.
+def export(training: Path, out: Path, *, retelling: Path | None = None, scores: Path | None = None) -> None:
+    """Write the weights in bfloat16 with everything that `from_pretrained` and the card need.
 
     Args:
-        training: Folder of a training, with checkpoint, log and tokenizer; what its `history.md` says goes into the card.
+        training: Folder of a run, done or going on; what its `history.md` says goes into the card.
         out: Folder to write; files of an earlier export are replaced.
+        retelling: Folder of the run that trained the model that tells goals; that of an earlier export stays if left out.
         scores: `scores.md` or `served.md` of an evaluation of these weights, for the card.
+
+    Raises:
+        LabError: the run has not come to its first checkpoint.
     """
-    tokenizer = AutoTokenizer.from_pretrained(training)
-    checkpoint: dict[str, Any] = torch.load(training / "checkpoint.pt", weights_only=True)
-    shape = json.loads((training / "training.json").read_text())
-    model = new_model(tokenizer, layers=shape["layers"], width=shape["width"], heads=shape["heads"], hidden=shape["hidden"])
-    model.load_state_dict(checkpoint["average"])
-    model = model.bfloat16()
-    generation: Any = GenerationConfig  # untyped in transformers
-    model.generation_config = generation(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, max_new_tokens=320)
-    out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(out)
-    (out / "model.safetensors").chmod(0o644)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(training / name, out / name)
+    folder = RunFolder(training)
+    found = open_snapshot(folder)
+    _save(found, out)
+    if retelling is not None:
+        _save(open_snapshot(RunFolder(retelling)), out / RETELLING)
     (out / PHRASES_FILE).write_text(json.dumps(phrase_table(), ensure_ascii=False, indent=0) + "\n")
-    tokens_per_step = shape["num_workers"] * shape["rows"] * shape["length"]
-    draw_losses(training / "log.jsonl", out / "losses.png", tokens_per_step=tokens_per_step)
-    found = scores.read_text() if scores else None
-    facts = {
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "steps": checkpoint["number"],
-        "tokens": checkpoint["number"] * tokens_per_step,
-        "validation": next(
-            (step["validation"] for step in reversed(read_log(training / "log.jsonl")) if "validation" in step), float("nan")
-        ),
-        "shape": shape,
-        "vocabulary": len(tokenizer),
-    }
-    (out / "README.md").write_text(card(facts, found, history=_history(training)))
+    draw_chart(steps_of(folder), out / "losses.png", tokens_per_step=found.settings.tokens_per_step)
+    trained = Trained(
+        settings=found.settings,
+        parameters=found.model.num_parameters(),
+        vocabulary=len(found.tokenizer),
+        shape=(found.model.config.num_hidden_layers, found.model.config.hidden_size),
+        steps=found.steps,
+        validation_loss=found.validation_loss,
+        facts=training_facts(found.settings, folder, steps=found.steps),
+        datasets=tuple(datasets_of(folder)),
+        history=_history(training),
+        retells=(out / RETELLING).is_dir(),
+    )
+    (out / "README.md").write_text(render_card(card(trained, scores.read_text() if scores else None)))
+
+
+def _save(found: Snapshot, out: Path) -> None:
+    model = found.model.bfloat16()
+    generation: Any = GenerationConfig  # untyped in transformers
+    ends = {"eos_token_id": found.tokenizer.eos_token_id, "pad_token_id": found.tokenizer.pad_token_id}
+    model.generation_config = generation(**ends, max_new_tokens=320)
+    out.mkdir(parents=True, exist_ok=True)
+    save_model(model, found.tokenizer, out)
+    (out / "model.safetensors").chmod(0o644)
 
 
 def _history(training: Path) -> str:

@@ -20,6 +20,8 @@ class Goal:
 
     text: str
     tests: tuple[tuple[Any, Any], ...] = ()
+    steps: tuple[str, ...] = ()
+    """The primitives that a generated goal means, in order."""
 
     @property
     def in_scope(self) -> bool:
@@ -69,7 +71,7 @@ def _generated(name: str, rng: random.Random) -> Goal:
         except UnsayableError:
             continue
         if len(asked.goal) < 420 and (asked.pairs or not name.endswith("_example")):
-            return Goal(asked.goal, tests)
+            return Goal(asked.goal, tests, chain.ids)
 
 
 def _held_chain(rng: random.Random) -> Chain:

@@ -8,13 +8,23 @@ from metagpt.lab.embedded.chain import ARGUMENTS
 from metagpt.lab.embedded.frames import INPUTS
 from metagpt.lab.embedded.holdout import is_held_wording
 from metagpt.lab.embedded.primitive import Primitive
+from metagpt.lab.embedded.written import written_requests
 
 __all__ = ["phrase_table"]
 
 
 def phrase_table() -> dict[str, Any]:
-    """Every primitive with the wordings that training may use; those held out are not in it."""
-    return {"steps": [_step(primitive) for primitive in load_primitives()], "nouns": INPUTS, "arguments": ARGUMENTS}
+    """Every primitive with the wordings that training may use, and the goals written by hand for it; what is held out is not in it."""
+    numbers = {primitive.id: number for number, primitive in enumerate(load_primitives())}
+    return {
+        "steps": [_step(primitive) for primitive in load_primitives()],
+        "nouns": INPUTS,
+        "arguments": ARGUMENTS,
+        "goals": [
+            [request.goal, [[numbers[step.primitive.id], dict(step.values)] for step in request.chain.steps]]
+            for request in written_requests()
+        ],
+    }
 
 
 def _step(primitive: Primitive) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def read_spec(text: str) -> Spec | None:
             return Spec(False)
         examples = tuple((argument, result) for argument, result in found["examples"])
         return Spec(True, str(found["summary"]), str(found["signature"]), examples)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

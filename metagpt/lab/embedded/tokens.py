@@ -3,7 +3,6 @@
 import random
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -54,8 +53,8 @@ _FIXED = re.compile("|".join(re.escape(piece) for piece in sorted((*SPECIALS, *P
 _SPLIT = Regex(r"_?\p{L}+| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}_]+|_|\s+(?!\S)|\s+")
 
 
-def train_tokenizer(folder: Path, *, size: int = 2560, count: int = 60_000, seed: int = 7) -> PreTrainedTokenizerFast:
-    """Train on `count` examples of the corpus and save into `folder`, loadable by AutoTokenizer."""
+def train_tokenizer(*, size: int = 2560, count: int = 40_000, seed: int = 7) -> PreTrainedTokenizerFast:
+    """Train on `count` examples of the corpus."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(_SPLIT, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -78,7 +77,6 @@ def train_tokenizer(folder: Path, *, size: int = 2560, count: int = 60_000, seed
         additional_special_tokens=[CALL, CONTEXT, ANSWER],
         clean_up_tokenization_spaces=False,
     )
-    fast.save_pretrained(folder)
     return fast
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from metagpt.errors import LabError
 from metagpt.hub.data import TextData
 
-__all__ = ["predictions_of"]
+__all__ = ["answers_of", "predictions_of"]
 
 
 def predictions_of(source: str, data: TextData, *, device: str = "cpu") -> list[Any]:
@@ -29,16 +29,17 @@ def predictions_of(source: str, data: TextData, *, device: str = "cpu") -> list[
     if source.startswith("hub:"):
         from metagpt.hub.hub import ModelHub
 
-        said = ModelHub().load(source).predict(data if _is_tagged(data) else data.texts)
-    elif Path(source).is_dir():
+        return answers_of(ModelHub().load(source), data)
+    if Path(source).is_dir():
         from metagpt.lab.finetuning import FinetunedModel
 
-        said = FinetunedModel.load(source, device=device).predict(data)
-    else:
-        raise LabError(
-            f"evaluate: found the model {source!r}; expected hub:NAME, a folder of a fine-tuned model, or a .jsonl file. Name one."
-        )
-    return list(said)
+        return list(FinetunedModel.load(source, device=device).predict(data))
+    raise LabError(f"evaluate: found the model {source!r}; expected hub:NAME, a folder of a fine-tuned model, or a .jsonl file. Name one.")
+
+
+def answers_of(predictor: Any, data: TextData) -> list[Any]:  # Any: whatever its plugin makes
+    """What a predictor says of a set: it is given tagged text as the set that it is, all else as texts."""
+    return list(predictor.predict(data if _is_tagged(data) else data.texts))
 
 
 def _is_tagged(data: TextData) -> bool:

@@ -4,6 +4,7 @@ from metagpt.lab.from_runs.credit import Attempt, credit
 from metagpt.lab.from_runs.gathering import HELD_OUT, TRAIN, CallData, gather, is_held_out
 from metagpt.lab.from_runs.prompts import CompactPrompts
 from metagpt.lab.from_runs.publishing import data_from_runs, push_runs, record_models
+from metagpt.lab.from_runs.reading import read_runs
 
 __all__ = [
     "HELD_OUT",
@@ -16,5 +17,6 @@ __all__ = [
     "gather",
     "is_held_out",
     "push_runs",
+    "read_runs",
     "record_models",
 ]

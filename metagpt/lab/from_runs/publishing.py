@@ -10,25 +10,32 @@ from metagpt.hub import Card, ModelHub
 from metagpt.hub.builtin import EMBEDDED
 from metagpt.hub.data import Splits, TextData, load_splits, push_data
 from metagpt.hub.entry import Entry
-from metagpt.journal.sqlite import SqliteJournal
-from metagpt.journal.trajectories import Trajectory, read_trajectories
+from metagpt.journal.interface import Journal
+from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.from_runs.gathering import CallData, gather
 from metagpt.lab.from_runs.prompts import CompactPrompts
+from metagpt.lab.from_runs.reading import read_runs
 
 __all__ = ["data_from_runs", "push_runs", "record_models"]
 
 
 def data_from_runs(
-    journal: Path | str, *, hub: ModelHub | None = None, role: str | None = None, team: str | None = None, model: Path | None = None
+    journal: Journal | Path | str,
+    *,
+    hub: ModelHub | None = None,
+    role: str | None = None,
+    team: str | None = None,
+    model: Path | str | None = None,
 ) -> dict[str, Entry]:
     """What a journal's runs teach, as sets in the hub: `CALL`, `CALL.pairs` and `CALL.rewards`, as far as there are any.
 
     Args:
-        journal: The file.
+        journal: The file, `NAME:REST` of an installed journal, or a journal.
         hub: Where to; the default hub if left out.
         role: Only its calls.
         team: Only its runs.
-        model: Folder of a model; prompts are as its card says that it reads them. Whole contexts if left out.
+        model: `embedded`, `hub:NAME` or the folder of a model; prompts are as its card says that it reads them. Whole contexts if
+            left out.
 
     Returns:
         The newest version of every set, by name; one whose content has not changed is not pushed again.
@@ -36,15 +43,16 @@ def data_from_runs(
     Raises:
         LabError: no such journal, nothing to learn from in its runs, or a context that lacks what the model reads.
     """
-    if not Path(journal).is_file():
-        raise LabError(f"from runs: found no journal {str(journal)!r}; expected the file of some runs' journal. Correct the path.")
-    runs = list(read_trajectories(SqliteJournal(journal), team=team))
-    found = gather(runs, CompactPrompts(model), role=role)
+    from metagpt.lab.alignment.bases import open_base  # which reads answers as this package does
+
+    runs = read_runs(journal, team=team)
+    opened = hub or ModelHub()
+    folder = open_base(model, opened).folder if isinstance(model, str) else model
+    found = gather(runs, CompactPrompts(folder), role=role)
     if not found:
         raise LabError(
             f"from runs: found nothing that passed or was sent back in {len(runs)} run(s) of {journal}; expected some. Do more runs."
         )
-    opened = hub or ModelHub()
     record_models(opened, runs)
     return push_runs(opened, found)
 

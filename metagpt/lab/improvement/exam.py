@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from metagpt.actions.sandbox import Sandbox, open_sandbox
 from metagpt.errors import ContextOverflowError
 from metagpt.lab.alignment.rewards import passed_share
 from metagpt.lab.improvement.tasks import Task
+from metagpt.lab.progress import progress_bar
 from metagpt.models.interface import Model, ModelOptions, ModelReply, ModelRequest
 from metagpt.plugins import open_model
 
@@ -61,7 +60,7 @@ async def sit(
     model = open_candidate(folder, conditions)
     marks: list[Mark] = []
     try:
-        with tqdm(total=len(tasks), initial=start, desc=folder.name, disable=None) as bar:
+        with progress_bar(len(tasks), folder.name, done=start, unit="task") as bar:
             for first in range(start, len(tasks), _AT_ONCE):
                 batch = range(first, min(first + _AT_ONCE, len(tasks)))
                 done = await asyncio.gather(*(_mark(sandbox, model, tasks[number], conditions, number) for number in batch))

@@ -16,11 +16,10 @@ from typing import Any
 from metagpt.errors import LabError
 from metagpt.hub import Card, ModelHub
 from metagpt.hub.data import TextData, load_splits
-from metagpt.journal.sqlite import SqliteJournal
-from metagpt.journal.trajectories import Trajectory, read_trajectories
+from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.alignment.bases import Base, open_base
 from metagpt.lab.alignment.weights import save_tuned
-from metagpt.lab.from_runs import HELD_OUT, TRAIN, CompactPrompts, gather, push_runs, record_models
+from metagpt.lab.from_runs import HELD_OUT, TRAIN, CompactPrompts, gather, push_runs, read_runs, record_models
 from metagpt.lab.improvement.decision import Decision, decide
 from metagpt.lab.improvement.exam import Conditions, Mark, sit
 from metagpt.lab.improvement.learning import compact_card, learn
@@ -90,12 +89,8 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
 
 def _gathered(settings: Settings, folder: RunFolder) -> _Work:
     """The runs as sets in the hub; those of the first try, where the run goes on."""
-    if not settings.runs.is_file():
-        raise LabError(
-            f"improve: found no journal {str(settings.runs)!r}; expected the one of the runs to learn from. Name it: --runs FILE."
-        )
+    runs = read_runs(settings.runs, team=settings.team, owner="improve")
     hub = ModelHub(settings.hub)
-    runs = list(read_trajectories(SqliteJournal(settings.runs), team=settings.team))
     known = folder.path / "gathered.json"
     if known.is_file():
         said = json.loads(known.read_text(encoding="utf-8"))

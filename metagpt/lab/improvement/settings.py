@@ -19,7 +19,9 @@ class Settings(Tuning):
     """The job `improve`."""
 
     role: str = Field(description="The role whose model is made better, as engineer; its models have this name in the hub.")
-    runs: Path = Field(Path(".metagpt/journal.db"), description="The journal of the runs to learn from.")
+    runs: Path | str = Field(
+        ".metagpt/journal.db", description="The journal of the runs to learn from: a file, or NAME:REST of an installed journal."
+    )
     team: str = Field("software", description="Runs of this team are taken, and held-out goals are given to it.")
     base: str | None = Field(None, description="What to train from: embedded, hub:NAME, a folder; what is in service if left out.")
     method: Literal["lora", "full", "dpo", "grpo"] = Field(

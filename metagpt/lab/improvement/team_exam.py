@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from metagpt.errors import LabError
 from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.embedded.goal_sets import SETS, Goal, goals_of
 from metagpt.lab.embedded.in_service import serve_goals
 from metagpt.lab.from_runs import is_held_out
 from metagpt.lab.improvement.exam import Conditions, Mark
+from metagpt.lab.progress import progress_bar
 from metagpt.plugins import open_model
 from metagpt.team import Team
 
@@ -63,7 +62,7 @@ async def sit_in_team(
     models = [open_model(f"local:{folder}", settings), open_model(others, settings)]
     try:
         made = Team.load(team, model=models[1], models={role: models[0]})
-        with tqdm(total=len(goals), initial=start, desc=folder.name, disable=None) as bar:
+        with progress_bar(len(goals), folder.name, done=start, unit="goal") as bar:
             for first in range(start, len(goals), _AT_ONCE):
                 batch = goals[first : first + _AT_ONCE]
                 for number, served in enumerate(await serve_goals(made, batch, at_once=_AT_ONCE), start=first):

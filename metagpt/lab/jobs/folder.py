@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -44,9 +45,9 @@ class RunFolder:
         """
         chosen = path or RUNS / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         if chosen.exists() and (not chosen.is_dir() or any(chosen.iterdir())):
-            raise ConfigError(
-                f"{chosen}: found something there already; expected a new folder. Name another, or go on with it by --resume {chosen}."
-            )
+            is_cut = (chosen / "recipe.json").is_file() and not (chosen / "results.json").is_file()
+            more = f", or go on with the run there: metagpt lab resume {chosen}" if is_cut else "."
+            raise ConfigError(f"{chosen}: found something there already; expected a new folder. Name another{more}")
         chosen.mkdir(parents=True, exist_ok=True)
         folder = cls(chosen)
         folder.write_json("recipe.json", recipe)
@@ -76,6 +77,15 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """Where the job keeps what it needs to go on after a cut; a file or a folder of its own making."""
         return self.path / "checkpoint"
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the job has left nothing in it yet."""
+        return {path.name for path in self.path.rglob("*") if not path.is_dir()} <= {"recipe.json", "environment.json"}
+
+    def discard(self) -> None:
+        """Remove it, with all that it holds."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def log(self, **values: Any) -> None:  # Any: JSON values
         """Append a line to log.jsonl."""

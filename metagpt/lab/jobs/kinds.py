@@ -5,6 +5,8 @@ from collections.abc import Mapping
 __all__ = ["JOB_KINDS"]
 
 JOB_KINDS: Mapping[str, tuple[str, str]] = {
+    "data": ("metagpt.lab.hub_jobs.data", "Read, clean, part and check a set, and make it a version of the hub."),
+    "from-runs": ("metagpt.lab.from_runs.job", "Make sets of what a journal's runs teach: examples, preference pairs, rewards."),
     "pretrain": ("metagpt.lab.pretraining.job", "Train a MetaGPT Transformer from nothing on a text."),
     "finetune": ("metagpt.lab.finetuning.job", "Fine-tune a model for a task: whole, or by adapters."),
     "contrast": ("metagpt.lab.contrastive.job", "Few-shot classification by contrastive training of a sentence encoder."),
@@ -17,5 +19,8 @@ JOB_KINDS: Mapping[str, tuple[str, str]] = {
     "robustness": ("metagpt.lab.robustness.job", "Adversarial training, and the drop of a model under perturbation."),
     "evaluate": ("metagpt.lab.evaluation.job", "Score a model on a data set, with intervals and a report."),
     "compare": ("metagpt.lab.evaluation.compare_job", "Compare two models by a paired test."),
+    "hub": ("metagpt.lab.hub_jobs.entry", "Import an entry into the hub, verify, tag and export it."),
+    "select": ("metagpt.lab.hub_jobs.select", "Name the models of the hub that suit a task, and why."),
+    "compose": ("metagpt.lab.hub_jobs.compose", "Make several models one: in sequence, side by side, or as an ensemble."),
 }
 """From the kind to its module and a line of help."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from metagpt.errors import ConfigError
+from metagpt.errors import ConfigError, LabError, MetaGPTError
+from metagpt.hub.durable import no_room
 from metagpt.lab.jobs.folder import RunFolder
 from metagpt.lab.jobs.registry import JobSettings, load_job
 
@@ -84,19 +86,23 @@ def _run_in_turn(kind: str, settings: JobSettings, folder: RunFolder) -> dict[st
         return dict(load_job(kind).run(settings.model_copy(update={"device": device}), folder))
 
 
-def run_recipe(recipe: Recipe, *, out: Path | None = None, resume: Path | None = None) -> tuple[RunFolder, dict[str, Any]]:
+def run_recipe(
+    recipe: Recipe, *, out: Path | None = None, resume: Path | None = None, begun: Callable[[RunFolder], None] | None = None
+) -> tuple[RunFolder, dict[str, Any]]:
     """Run a recipe, or go on with the run of a folder.
 
     Args:
         recipe: What to do; its settings are checked before anything is made.
         out: The run's new folder; None for a new one below `.metagpt/lab`.
         resume: The folder of a run that was cut; it goes on with the recipe that it began with.
+        begun: Told of the run folder before the job starts.
 
     Returns:
         The run folder, and the results that also stand in its results.json.
 
     Raises:
         ConfigError: a bad setting, or a folder that cannot be used.
+        LabError: what the job refuses; where it had done nothing yet, no folder is left. Or a full disk.
     """
     if resume is not None:
         folder = RunFolder.reopen(resume)
@@ -105,7 +111,32 @@ def run_recipe(recipe: Recipe, *, out: Path | None = None, resume: Path | None =
         settings = recipe.settings()
     else:
         settings = recipe.settings()
-        folder = RunFolder.create(recipe.kind, {"job": recipe.kind, **settings.model_dump(mode="json")}, path=out)
-    results = _run_in_turn(recipe.kind, settings, folder)
-    folder.write_json("results.json", results)
+        with _told_if_full(recipe.kind, out):
+            folder = RunFolder.create(recipe.kind, {"job": recipe.kind, **settings.model_dump(mode="json")}, path=out)
+    if begun is not None:
+        begun(folder)
+    try:
+        with _told_if_full(recipe.kind, folder.path):
+            results = _run_in_turn(recipe.kind, settings, folder)
+            folder.write_json("results.json", results)
+    except MetaGPTError:
+        if resume is None and folder.is_bare:
+            folder.discard()
+        raise
     return folder, results
+
+
+@contextmanager
+def _told_if_full(kind: str, where: Path | None) -> Iterator[None]:
+    """Turn a full disk, whatever was being written, into a LabError."""
+    try:
+        yield
+    except MetaGPTError:
+        raise
+    except Exception as error:
+        said = no_room(error)
+        if said is None:
+            raise
+        raise LabError(
+            f"lab {kind}: {where or 'the run folder'}: {said}; expected room for the run. Make room, then go on: metagpt lab resume FOLDER"
+        ) from error

@@ -45,7 +45,7 @@ def pretrain(
     """Train a language model from nothing on a text, or go on with a run that was cut.
 
     Args:
-        data: A text file, a folder of *.txt files, or what `load_data` reads.
+        data: A text file, a folder of *.txt files, what `load_data` reads, or the name of an installed generated corpus.
         out: The run's new folder; one below `.metagpt/lab` if left out.
         resume: The folder of a run that was cut; it goes on with its own settings, and gives what it would have given uncut.
         settings: Fields of `PretrainSettings`.

@@ -1,4 +1,4 @@
-"""The model, the tokenizer and the optimizer that a pretraining begins with."""
+"""The model and the optimizer that a pretraining begins with."""
 
 from __future__ import annotations
 
@@ -8,25 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from metagpt.lab.architecture import MetaGPTConfig, MetaGPTForCausalLM, MetaGPTTokenizer, register
+from metagpt.lab.architecture import MetaGPTConfig, MetaGPTForCausalLM, register
+from metagpt.lab.pretraining.muon import MuonWithAdam
 from metagpt.lab.pretraining.settings import PretrainSettings
-from metagpt.lab.pretraining.texts import Corpus
 from metagpt.lab.train import Optimizer
 from metagpt.models.local.bars import bars_for
 
-__all__ = ["new_optimizer", "start_model", "start_tokenizer"]
-
-
-def start_tokenizer(settings: PretrainSettings, corpus: Corpus, kept: Path) -> Any:  # Any: transformers' tokenizers share no typed call
-    """The tokenizer kept by a run that was cut; else the one named; else one learned from the training text."""
-    from transformers import AutoTokenizer
-
-    register()
-    saved = settings.base if settings.base is not None else settings.tokenizer
-    place = kept if (kept / "tokenizer.json").is_file() else Path(saved).expanduser()
-    if place != kept and saved in {"characters", "bytes"}:
-        return MetaGPTTokenizer.from_texts(corpus.training, vocab_size=settings.vocab_size if saved == "bytes" else None)
-    return AutoTokenizer.from_pretrained(place, local_files_only=True)
+__all__ = ["new_optimizer", "start_model"]
 
 
 def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as above
@@ -39,6 +27,10 @@ def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as a
         place = Path(settings.base).expanduser()
         with bars_for(long=False):
             return AutoModelForCausalLM.from_pretrained(place, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+    return _new_llama(settings, tokenizer) if settings.architecture == "llama" else _new_metagpt(settings, tokenizer)
+
+
+def _new_metagpt(settings: PretrainSettings, tokenizer: Any) -> Any:
     return MetaGPTForCausalLM(
         MetaGPTConfig(
             vocab_size=len(tokenizer),
@@ -46,7 +38,7 @@ def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as a
             num_hidden_layers=settings.layers,
             num_attention_heads=settings.heads,
             intermediate_size=settings.hidden,
-            max_position_embeddings=settings.length,
+            max_position_embeddings=settings.context or settings.length,
             positions=settings.positions,
             norm=settings.norm,
             gated=settings.gated,
@@ -60,12 +52,36 @@ def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as a
     )
 
 
+def _new_llama(settings: PretrainSettings, tokenizer: Any) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=settings.width,
+            num_hidden_layers=settings.layers,
+            num_attention_heads=settings.heads,
+            num_key_value_heads=settings.heads,
+            intermediate_size=settings.hidden or int(settings.width * 8 / 3 + 7) // 8 * 8,
+            max_position_embeddings=settings.context or settings.length,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
 def new_optimizer(settings: PretrainSettings, model: nn.Module) -> Optimizer:
     """AdamW with decay of matrices alone, or Muon for the hidden matrices."""
     if settings.optimizer == "muon":
-        from metagpt.lab.embedded.muon import MuonWithAdam
-
-        return MuonWithAdam(model, muon_lr=settings.muon_rate, adam_lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        return MuonWithAdam(
+            model,
+            muon_lr=settings.muon_rate,
+            adam_lr=settings.learning_rate,
+            beta2=settings.beta2,
+            weight_decay=settings.weight_decay,
+        )
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [each for each in parameters if each.dim() >= 2], "weight_decay": settings.weight_decay},

@@ -29,6 +29,8 @@ class Card:
     """The keys of each call's context that it reads, in order; a call not named reads all of it."""
     drafts: Mapping[str, str] = field(default_factory=dict)
     """From a call to the key of its context of which the folder's phrase table drafts answers; see `Drafts`."""
+    retold: Mapping[str, str] = field(default_factory=dict)
+    """From a call to the key of its context that the folder's `retelling` tells anew from an answer; see `Retelling`."""
     defaults: ModelOptions = field(default_factory=ModelOptions)
     context_tokens: int | None = None
     """The window the model was made for, where it says so."""
@@ -38,8 +40,8 @@ def read_card(folder: Path) -> Card:
     """The card of a model folder; a folder without README.md is a general chat model.
 
     The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the
-    context keys each reads), `drafts` (a mapping from a call to a context key), `candidates`, `temperature`, `top_p` and `max_tokens`;
-    what it leaves open is taken from generation_config.json.
+    context keys each reads), `drafts` and `retold` (mappings from a call to a context key), `candidates`, `temperature`, `top_p` and
+    `max_tokens`; what it leaves open is taken from generation_config.json.
 
     Raises:
         ConfigError: a file that cannot be read, or a value of the wrong type.
@@ -58,7 +60,8 @@ def read_card(folder: Path) -> Card:
         prompt_format="compact" if prompt_format == "compact" else "chat",
         calls=tuple(calls),
         reads={call: keys for call, keys in calls.items() if keys},
-        drafts=_drafts(readme, said),
+        drafts=_key_of_calls(readme, said, "drafts"),
+        retold=_key_of_calls(readme, said, "retold"),
         defaults=_card_options(readme, said).over(_generation_options(folder)),
         context_tokens=_window(folder),
     )
@@ -113,11 +116,11 @@ def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {call: tuple(keys) for call, keys in calls.items()}
 
 
-def _drafts(readme: Path, said: Mapping[str, Any]) -> dict[str, str]:
-    drafts = said.get("drafts") or {}
-    if not isinstance(drafts, dict) or not all(isinstance(call, str) and isinstance(key, str) for call, key in drafts.items()):
-        raise ConfigError(f"{readme}: drafts: {drafts!r}; expected call names, each with one context key. Correct the card.")
-    return dict(drafts)
+def _key_of_calls(readme: Path, said: Mapping[str, Any], name: str) -> dict[str, str]:
+    keys = said.get(name) or {}
+    if not isinstance(keys, dict) or not all(isinstance(call, str) and isinstance(key, str) for call, key in keys.items()):
+        raise ConfigError(f"{readme}: {name}: {keys!r}; expected call names, each with one context key. Correct the card.")
+    return dict(keys)
 
 
 def _card_options(readme: Path, said: Mapping[str, Any]) -> ModelOptions:

@@ -1,8 +1,9 @@
 """Answers drafted by rules beside the ones a model samples: what its folder's phrase table makes of a goal.
 
-A small model misses some readings of a goal that rules find, and rules cannot tell which of theirs is meant. So the model
-weighs the drafts: their votes are shared out by the likelihood that it gives to each, and by their place among them. A draft
-without a vote counts only where evidence, such as an example in the goal, rules out the rest.
+A small model misses some readings of a goal that rules find, in the wordings of the table or in goals that are like this one,
+and rules cannot tell which of theirs is meant. So the model weighs the drafts: their votes are shared out by the likelihood that
+it gives to each, and by their place among them. A draft without a vote counts only where evidence, such as an example in the
+goal, rules out the rest.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from metagpt.models.interface import Candidate, ModelRequest
 
 if TYPE_CHECKING:
     from metagpt.models.local.job import Draw
-    from metagpt.models.local.phrases import Chain, Phrases
+    from metagpt.models.local.neighbours import Neighbours
+    from metagpt.models.local.phrases import Chain, Phrase, Phrases
     from metagpt.models.local.weights import Weights
 
 __all__ = ["DECLINED", "PHRASES_FILE", "Drafts", "shared_votes"]
 
 PHRASES_FILE = "phrases.json"
-"""Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`."""
-NUM_DRAFTS = 24
+"""Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`. `goals`, if there, see `Neighbours`: each with the numbers and
+slots of its steps."""
+NUM_PARSED = 24
+NUM_NEIGHBOURS = 16
 VOTES = 2
-"""Votes of all drafts together, where those of all samples are 1; set on the validation goals, like PLACE."""
+"""Votes of all drafts of a kind together, where those of all samples are 1; set on the validation goals, like PLACE."""
 PLACE = 0.3
 """Exponent of a draft's place among the drafts: the likelihood is divided by place ** PLACE."""
 DECLINED = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
@@ -57,10 +61,14 @@ class Drafts:
         if key is None:
             return ()
         goal = str(request.context[key])
-        chains = self._phrases.parse(goal, NUM_DRAFTS)
-        texts = [self._spec(chain, goal) for chain in chains]
+        kinds = [self._phrases.parse(goal, NUM_PARSED), self._neighbours.of(goal, NUM_NEIGHBOURS) if self._neighbours else []]
+        texts = [self._spec(chain, goal) for chains in kinds for chain in chains]
         answers = [weights.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (*map(_scored, texts), DECLINED)]
-        votes = shared_votes(weights.log_likelihoods(draw.prompt, answers), VOTES * draw.num_candidates)
+        *likelihoods, declined = weights.log_likelihoods([(draw.prompt, answer) for answer in answers])
+        votes: list[int] = []
+        for chains in kinds:
+            of_kind = likelihoods[len(votes) : len(votes) + len(chains)]
+            votes += shared_votes([*of_kind, declined], VOTES * draw.num_candidates)
         return tuple(Candidate(text=text, votes=count) for text, count in zip(texts, votes, strict=True))
 
     def _spec(self, chain: Chain, goal: str) -> str:
@@ -82,11 +90,26 @@ class Drafts:
         return table
 
     @cached_property
-    def _phrases(self) -> Phrases:
-        from metagpt.models.local.phrases import Phrase, Phrases  # loads numpy
+    def _steps(self) -> list[Phrase]:
+        from metagpt.models.local.phrases import Phrase  # loads numpy
 
-        steps = [{**step, "wordings": tuple(step["wordings"])} for step in self._table["steps"]]
-        return Phrases([Phrase(**step) for step in steps], self._table["nouns"])
+        return [Phrase(**{**step, "wordings": tuple(step["wordings"])}) for step in self._table["steps"]]
+
+    @cached_property
+    def _phrases(self) -> Phrases:
+        from metagpt.models.local.phrases import Phrases
+
+        return Phrases(self._steps, self._table["nouns"])
+
+    @cached_property
+    def _neighbours(self) -> Neighbours | None:
+        from metagpt.models.local.neighbours import Neighbours, ReadGoal
+
+        goals = [
+            ReadGoal(goal=goal, phrases=tuple(self._steps[number] for number, _ in steps), values=tuple(values for _, values in steps))
+            for goal, steps in self._table.get("goals", ())
+        ]
+        return Neighbours(goals) if goals else None
 
 
 def _scored(text: str) -> str:

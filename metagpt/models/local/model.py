@@ -22,6 +22,7 @@ from metagpt.models.local.extras import require_local_extra
 from metagpt.models.local.folder import check_folder, downloaded_folder, is_folder_reference
 from metagpt.models.local.job import Answers, Delivery, Draw, Job
 from metagpt.models.local.prompts import check_call, render_prompt
+from metagpt.models.local.retelling import FOLDER, Retelling
 from metagpt.models.local.settings import LocalSettings, parse_settings
 from metagpt.models.local.tool_calls import read_union, union_schema
 
@@ -108,6 +109,7 @@ class LocalModel:
         self._path = path
         self._settings = settings
         self._drafts = Drafts(Path(path), card.drafts) if card.drafts else None
+        self._retelling = Retelling(card.retold, self._load_retelling) if card.retold else None
         card = replace(card, defaults=settings.defaults.over(card.defaults))
         self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
         self._counter = PromptCounter(path)
@@ -145,7 +147,7 @@ class LocalModel:
                         yield Delta(item)
                     continue
                 reply = self._reply(request, item)
-                reply = replace(reply, candidates=(*reply.candidates, *drafts))
+                reply = replace(reply, candidates=await self._weighed(request, (*reply.candidates, *drafts)))
                 if not shows_pieces and reply.text:
                     yield Delta(reply.text)
                 yield reply
@@ -165,6 +167,8 @@ class LocalModel:
         """Give up the weights; they are freed with their last user, and loaded anew if this model is asked again."""
         with self._opening:
             engine, self._engine = self._engine, None
+        if self._retelling is not None:
+            self._retelling.close()
         if engine is not None:
             await asyncio.to_thread(engine.release)
 
@@ -176,6 +180,17 @@ class LocalModel:
             if self._engine is None:
                 self._engine = share_engine(self._profile.reference, self._path, self._settings)
             return self._engine
+
+    def _load_retelling(self) -> Weights:
+        """The second model, on the device of the first."""
+        from metagpt.models.local.pool import load_beside  # loads torch
+
+        return load_beside(self._profile.reference, Path(self._path) / FOLDER, self._settings)
+
+    async def _weighed(self, request: ModelRequest, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        if self._retelling is None or len(candidates) < 2:
+            return candidates
+        return await asyncio.to_thread(self._retelling.weighed, request, candidates)
 
     def _job(
         self,

@@ -1,9 +1,8 @@
 """A phrase parser: from a goal in English to chains of known steps, by the nearest wordings and by types; nothing is learnt.
 
-The goal is cut into up to three spans at every likely place; each span is matched to the nearest wordings of the table
-(cosine of TF-IDF vectors over words and character trigrams; Manning, Raghavan, Schuetze 2008, Introduction to Information
-Retrieval, chapter 6). Spans whose types fit make a chain, read forwards (`double them, then add them up`) or backwards
-(`the sum of the doubled numbers`).
+The goal is cut into up to three spans at every likely place; each span is matched to the nearest wordings of the table (cosine
+over words and character trigrams). Spans whose types fit make a chain, read forwards (`double them, then add them up`) or
+backwards (`the sum of the doubled numbers`).
 """
 
 import heapq
@@ -16,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Chain", "Phrase", "Phrases"]
+from metagpt.models.local.tfidf import Index
+
+__all__ = ["Chain", "Phrase", "Phrases", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -28,6 +29,8 @@ STEP_COST = 0.1
 """What a further step costs; of values from 0 to 0.17 the best on 120 goals of the training's wordings, seed 11."""
 TYPE_GAIN = 0.05
 """What a chain gains that takes the type whose usual names the goal says; set on the same goals."""
+TRIGRAM_SHARE = 0.4
+"""Weight of a trigram beside a word of its rarity."""
 UNKNOWN_WORD, UNKNOWN_TRIGRAM = 6.0, 2.4
 """Weights of what no wording has: what the table does not know makes a span less near."""
 
@@ -93,17 +96,12 @@ class Phrases:
         """
         self._phrases, self._nouns = phrases, nouns
         rows = [(number, features(text)) for number, phrase in enumerate(phrases) for text in phrase.wordings]
-        spread = Counter(feature for _, found in rows for feature in found)
-        self._weight = {feature: math.log(len(rows) / count) * (0.4 if feature[0] == "~" else 1.0) for feature, count in spread.items()}
         self._owner = np.array([number for number, _ in rows])
-        postings: dict[str, list[tuple[int, float]]] = {feature: [] for feature in spread}
-        for row, (_, found) in enumerate(rows):
-            norm = math.sqrt(sum(self._weight[feature] ** 2 for feature in found)) or 1.0
-            for feature in found:
-                postings[feature].append((row, self._weight[feature] / norm))
-        self._postings = {
-            key: (np.array([row for row, _ in found]), np.array([share for _, share in found])) for key, found in postings.items()
-        }
+        self._index = Index(
+            [found for _, found in rows],
+            factor=lambda feature: TRIGRAM_SHARE if feature[0] == "~" else 1.0,
+            unknown=lambda feature: UNKNOWN_TRIGRAM if feature[0] == "~" else UNKNOWN_WORD,
+        )
 
     def parse(self, goal: str, count: int) -> list[Chain]:
         """At most `count` chains for the goal, the best first; none where no word is known."""
@@ -120,20 +118,14 @@ class Phrases:
 
     def _nearest(self, span: str) -> list[_Match]:
         found = features(span)
-        unknown = {True: UNKNOWN_TRIGRAM, False: UNKNOWN_WORD}
-        norm = math.sqrt(sum(self._weight.get(feature, unknown[feature[0] == "~"]) ** 2 for feature in found))
-        known = [(self._weight[feature], *self._postings[feature]) for feature in found if feature in self._postings]
-        if not known:
+        nearness = self._index.nearness(found)
+        if nearness is None:
             return []
-        scores = np.bincount(
-            np.concatenate([rows for _, rows, _ in known]),
-            weights=np.concatenate([weight * shares for weight, _, shares in known]),
-            minlength=len(self._owner),
-        )
         best = np.zeros(len(self._phrases))
-        np.maximum.at(best, self._owner, scores / norm)
+        np.maximum.at(best, self._owner, nearness)
+        mass = self._index.norm(found)
         order = np.argsort(-best, kind="stable")[:NEAREST]
-        return [_Match(self._phrases[number], float(best[number]), norm, span) for number in order]
+        return [_Match(self._phrases[number], float(best[number]), mass, span) for number in order]
 
     def _told_types(self, goal: str) -> set[str]:
         """The types whose longest usual name stands in the goal."""
@@ -190,12 +182,19 @@ def _score(matches: Sequence[_Match]) -> float:
     return math.sqrt(sum((match.mass * match.nearness) ** 2 for match in matches) / mass) - STEP_COST * (len(matches) - 1)
 
 
+def numbers_in(text: str) -> list[str]:
+    """The numbers that a text says, in digits, in its order; `two` as well as `2`."""
+    return [str(_NUMBERS.get(word.lower(), word)) for word in re.findall(r"-?\d+|[a-z]+", text, re.IGNORECASE) if _plain(word) == "#"]
+
+
+def quoted_in(text: str) -> list[str]:
+    """What a text puts in quotes of any kind, in double ones, in its order."""
+    return [f'"{word[1:-1]}"' for word in _QUOTED.findall(text)]
+
+
 def _filled(match: _Match) -> str:
     """The canonical wording with its slots filled from what the span says, else with their first usual values."""
-    numbers: list[str] = [
-        str(_NUMBERS.get(word.lower(), word)) for word in re.findall(r"-?\d+|[a-z]+", match.span, re.IGNORECASE) if _plain(word) == "#"
-    ]
-    quoted: list[str] = [f'"{word[1:-1]}"' for word in _QUOTED.findall(match.span)]
+    numbers, quoted = numbers_in(match.span), quoted_in(match.span)
     step = match.phrase.step
     for slot, choices in match.phrase.slots.items():
         pool = numbers if choices[0].lstrip("-").isdigit() else quoted if choices[0].startswith('"') else []

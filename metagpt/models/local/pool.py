@@ -5,15 +5,17 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import Counter
+from pathlib import Path
 
 from metagpt.models.local.adapter_place import adapter_folder
 from metagpt.models.local.device import choose_device, choose_dtype
 from metagpt.models.local.engine import Engine
+from metagpt.models.local.faults import while_loading
 from metagpt.models.local.job import Job
 from metagpt.models.local.settings import LocalSettings
-from metagpt.models.local.weights import Source
+from metagpt.models.local.weights import Source, Weights, load_weights
 
-__all__ = ["SharedEngine", "num_engines", "share_engine"]
+__all__ = ["SharedEngine", "load_beside", "num_engines", "share_engine"]
 
 
 class SharedEngine:
@@ -47,10 +49,27 @@ def share_engine(owner: str, path: str, settings: LocalSettings) -> SharedEngine
         ConfigError: a device that is not there.
         ModelUnavailableError: the adapter cannot be downloaded.
     """
-    device = choose_device(owner, settings.device)
     adapter = adapter_folder(owner, settings.adapter) if settings.adapter else ""
+    return SharedEngine(_source(owner, path, settings), adapter)
+
+
+def load_beside(owner: str, path: Path, settings: LocalSettings) -> Weights:
+    """A second model that an engine's model needs, where and as that one is; its user holds it alone.
+
+    Raises:
+        ConfigError: a device that is not there.
+        ModelUnavailableError: the folder holds no model, or it does not load.
+    """
+    try:
+        return load_weights(_source(owner, str(path), settings))
+    except Exception as error:
+        raise while_loading(f"local:{path}", error) from error
+
+
+def _source(owner: str, path: str, settings: LocalSettings) -> Source:
+    device = choose_device(owner, settings.device)
     is_int8 = settings.dtype == "int8"
-    return SharedEngine(Source(path, device, choose_dtype(None if is_int8 else settings.dtype, device), is_int8=is_int8), adapter)
+    return Source(path, device, choose_dtype(None if is_int8 else settings.dtype, device), is_int8=is_int8)
 
 
 def num_engines() -> int:

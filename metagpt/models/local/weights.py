@@ -85,16 +85,18 @@ class Weights:
         return logits_BV
 
     @torch.inference_mode()
-    def log_likelihoods(self, prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> list[float]:
-        """Of each answer to the prompt the sum of its tokens' log-probabilities (nats), without an adapter."""
+    def log_likelihoods(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
+        """Of each (prompt, answer) the sum of the answer's tokens' log-probabilities (nats), without an adapter."""
+        if not pairs:
+            return []
         self.adapters.choose(())
-        longest = max(map(len, answers))
-        tokens_BT = torch.zeros(len(answers), len(prompt) + longest, dtype=torch.long, device=self.device)
-        for row, answer in enumerate(answers):
-            tokens_BT[row, : len(prompt) + len(answer)] = torch.tensor([*prompt, *answer], device=self.device)
-        logits_BTV = self._model(input_ids=tokens_BT, use_cache=False).logits[:, len(prompt) - 1 : -1].float()
-        chosen_BT = logits_BTV.log_softmax(dim=-1).gather(2, tokens_BT[:, len(prompt) :, None]).squeeze(2)
-        return [float(chosen_BT[row, : len(answer)].sum()) for row, answer in enumerate(answers)]
+        rows = [[*prompt, *answer] for prompt, answer in pairs]
+        tokens_BT = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long, device=self.device)
+        for number, row in enumerate(rows):
+            tokens_BT[number, : len(row)] = torch.tensor(row, device=self.device)
+        logits_BTV = self._model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float()
+        chosen_BT = logits_BTV.log_softmax(dim=-1).gather(2, tokens_BT[:, 1:, None]).squeeze(2)
+        return [float(chosen_BT[number, len(prompt) - 1 : len(rows[number]) - 1].sum()) for number, (prompt, _) in enumerate(pairs)]
 
     def _probe(self) -> int:
         """Width of the logits; proves on two tokens that the model keeps its past in keys and values."""

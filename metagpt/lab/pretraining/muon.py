@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 __all__ = ["MuonWithAdam", "orthogonalized"]
 
@@ -29,15 +30,24 @@ def orthogonalized(gradient_MN: Tensor, rounds: int = 5) -> Tensor:
 
 
 class MuonWithAdam:
-    """Muon for the hidden matrices, AdamW for embeddings and norms, behind one optimizer's face."""
+    """Muon for the hidden matrices, AdamW for embeddings, output layer and norms, behind one optimizer's face."""
 
     def __init__(
-        self, model: nn.Module, *, muon_lr: float = 0.02, adam_lr: float = 3e-3, momentum: float = 0.95, weight_decay: float = 0.01
+        self,
+        model: nn.Module,
+        *,
+        muon_lr: float = 0.02,
+        adam_lr: float = 3e-3,
+        momentum: float = 0.95,
+        beta2: float = 0.95,
+        weight_decay: float = 0.01,
     ) -> None:
-        named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        matrices = [p for name, p in named if p.ndim == 2 and "embed" not in name and "lm_head" not in name]
-        ids = {id(p) for p in matrices}
-        self._adam = torch.optim.AdamW([p for _, p in named if id(p) not in ids], lr=adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        outer = _embeddings(model)
+        matrices = [parameter for parameter in trained if parameter.ndim == 2 and id(parameter) not in outer]
+        ids = {id(parameter) for parameter in matrices}
+        rest = [parameter for parameter in trained if id(parameter) not in ids]
+        self._adam = torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, beta2), weight_decay=0.0)
         self._muon: dict[str, Any] = {"params": matrices, "lr": muon_lr, "momentum": momentum, "weight_decay": weight_decay}
         self._momenta = [torch.zeros_like(p) for p in matrices]
 
@@ -71,3 +81,11 @@ class MuonWithAdam:
         self._muon["lr"] = state_dict["lr"]
         for average, saved in zip(self._momenta, state_dict["momenta"], strict=True):
             average.copy_(saved)
+
+
+def _embeddings(model: nn.Module) -> set[int]:
+    """The ids of the weights of all embeddings and of the layer that gives the logits."""
+    get_head: Any = model.get_output_embeddings if isinstance(model, PreTrainedModel) else lambda: None  # untyped in transformers
+    head = get_head()
+    layers = [module for module in model.modules() if isinstance(module, nn.Embedding)] + ([] if head is None else [head])
+    return {id(parameter) for layer in layers for parameter in layer.parameters()}
