@@ -8,7 +8,9 @@ Prints:
     news@production is version 2
     after a rollback it is version 1
     vote(news@1, news@2) says ['sports', 'economy']
-    found: 0 faults
+    pulled: README.md config.json model.safetensors
+    refused: old.bin: found the ending '.bin', which can run code when it is read
+    removed news@2; 0 faults
 """
 
 import json
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy
 from safetensors.numpy import save_file
 
-from metagpt import ModelHub, TaskDescription
+from metagpt import HubError, ModelHub, TaskDescription
 from metagpt.hub import Card
 from metagpt.hub.composition import Vote
 
@@ -41,7 +43,7 @@ class Keywords:
 
 
 def main(folder: Path) -> None:
-    hub = ModelHub(folder)
+    hub = ModelHub(folder / "hub")
     for model in hub.select_models(TASK, top_n=3):
         print(model.reference, f"{model.score:.2f}")
     members = [Keywords("goal"), Keywords("ball")]
@@ -50,7 +52,15 @@ def main(folder: Path) -> None:
     print("news@production is version", hub.get("news@production").version)
     print("after a rollback it is version", hub.rollback("news", "production").version)
     print("vote(news@1, news@2) says", Vote(members).predict(["a goal with the ball", "tax"]))
-    print("found:", len(hub.verify()), "faults")
+
+    pulled = Path(hub.pull("news@production", folder / "pulled"))  # a folder that Hugging Face libraries take
+    print("pulled:", *sorted(file.name for file in pulled.iterdir()))
+    (pulled / "old.bin").write_bytes(b"pickled, maybe")
+    try:
+        hub.push(pulled, "news")
+    except HubError as error:
+        print("refused:", str(error).partition(";")[0])
+    print(f"removed {hub.remove('news@2').reference}; {len(hub.verify())} faults")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Compress a classifier: whole numbers of eight bits, and a student of half its layers; each with size and score before and after.
+"""Compress a classifier: whole numbers of eight or four bits, and a student of half its layers; each with size and score before and after.
 
 The classifier is a small one made here; yours is the folder of a fine-tuned model, `hub:NAME`, or `embedded`.
 
 Prints:
     int8: below 35 % of the size: True; within a point: True
     loaded again, it says the same: True
+    int4: smaller still: True; within 5 points: True
     magnitude: smaller on the disk: False
     structured: 4 of 8 heads, 128 of 256 neurons; faster layers, smaller file: True
     student of 1 layer: as good as its teacher within 5 points: True
@@ -59,6 +60,11 @@ def main(folder: Path) -> None:
     close = abs(again.evaluate(test)["accuracy"] - accuracy) <= 0.01
     print(f"int8: below 35 % of the size: {small.size_share < 0.35}; within a point: {close}")
     print("loaded again, it says the same:", again.predict(test) == classifier.predict(test))
+
+    smaller = compress(classifier, folder / "int4", test, method="int4", rounds=1)
+    assert smaller.subject.finetuned is not None
+    near = abs(smaller.subject.finetuned.evaluate(test)["accuracy"] - accuracy) <= 0.05
+    print(f"int4: smaller still: {smaller.size_share < small.size_share}; within 5 points: {near}")
 
     zeros = compress(classifier, folder / "zeros", test, method="magnitude", share=0.5, rounds=1)
     print("magnitude: smaller on the disk:", zeros.size_share < 0.99)

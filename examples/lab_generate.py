@@ -1,36 +1,35 @@
-"""A small MetaGPT Transformer with a tokenizer of its own: generated from with and without cache, saved, and loaded again.
+"""A small MetaGPT Transformer with a tokenizer of its own: it generates and tags words, is saved, and loaded again; and one question.
 
-`generate_response` asks any model by its reference; here a scripted one stands for `openai:NAME` or `local:PATH`.
+`generate_response` asks any model by its reference, as `openai:NAME` or `local:PATH`. The embedded model only writes small programs.
 
 Prints:
     21 characters known
     the cache changes nothing: True
     loaded through AutoModelForCausalLM: MetaGPTForCausalLM, the same text: True
-    MetaGPT is a framework for teams of role agents.
+    a tag for each character, the same once it is loaded: True True
+    What is MetaGPT? -> Ask a general model for anything else
 """
 
 # mypy: disallow-untyped-calls=False
 # (transformers leaves some methods unannotated)
 
 import tempfile
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from metagpt import generate_response
-from metagpt.lab import MetaGPTConfig, MetaGPTForCausalLM, MetaGPTTokenizer
-from metagpt.testing import FunctionModel
+from metagpt.lab import MetaGPTConfig, MetaGPTForCausalLM, MetaGPTForTokenClassification, MetaGPTTokenizer
 
 
 def main() -> None:
     logging.disable_progress_bar()
     torch.manual_seed(7)
     tokenizer = MetaGPTTokenizer.from_texts(["the teams of role agents work, write and wait"], model_max_length=64)
-    config = MetaGPTConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, eos_token_id=None, pad_token_id=1
-    )
-    model = MetaGPTForCausalLM(config).eval()
+    shape: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "pad_token_id": 1}
+    model = MetaGPTForCausalLM(MetaGPTConfig(vocab_size=len(tokenizer), **shape)).eval()
     print(len(tokenizer), "characters known")
 
     prompt = tokenizer("the role of ", return_tensors="pt")
@@ -39,12 +38,23 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        loaded = AutoModelForCausalLM.from_pretrained(folder).eval()
-    again = tokenizer.decode(loaded.generate(**prompt, max_new_tokens=20, do_sample=False)[0])
+        tokenizer.save_pretrained(folder)
+        loaded, reader = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    again = reader.decode(loaded.generate(**prompt, max_new_tokens=20, do_sample=False)[0])
     print(f"loaded through AutoModelForCausalLM: {type(loaded).__name__}, the same text: {again == texts[0]}")
 
-    scripted = FunctionModel(lambda request: "MetaGPT is a framework for teams of role agents.")
-    print(generate_response("What is MetaGPT?", model=scripted))
+    tagging: dict[str, Any] = {**shape, "is_causal": False, "num_labels": 3}
+    tagger = MetaGPTForTokenClassification(MetaGPTConfig(vocab_size=len(tokenizer), **tagging)).eval()
+    tags = tagger(**prompt).logits.argmax(-1)
+    with tempfile.TemporaryDirectory() as folder:
+        tagger.save_pretrained(folder)
+        same = MetaGPTForTokenClassification.from_pretrained(folder).eval()
+    print(
+        "a tag for each character, the same once it is loaded:", tags.shape[1] == 12, bool((same(**prompt).logits.argmax(-1) == tags).all())
+    )
+
+    answer = generate_response("What is MetaGPT?", model="embedded")
+    print("What is MetaGPT? ->", "Ask a general model for anything else" if "Ask a general model for anything else" in answer else answer)
 
 
 if __name__ == "__main__":

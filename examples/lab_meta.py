@@ -3,16 +3,21 @@
 Run: python examples/lab_meta.py
 
 Prints:
-    sine waves: adapting lowers the error, after meta-training by more than before
+    sine waves, maml: adapting lowers the error, after meta-training by more than before
+    sine waves, fomaml: adapting lowers the error, after meta-training by more than before
+    sine waves, reptile: adapting lowers the error, after meta-training by more than before
     'my parcel is late' -> delivery
     'how do I reset my password' -> login
 """
+
+from typing import Literal, get_args
 
 import torch
 
 from metagpt.hub.data import Example, TextData
 from metagpt.lab.meta import EpisodeShape, MetaConfig, MetaLearner, Regressor, SinusoidTasks, Start, measure_adaptation, meta_train
 
+Algorithm = Literal["maml", "fomaml", "reptile"]
 SEEN = {
     "weather": ["will it rain", "is it cold today", "how hot will it be"],
     "music": ["play a song", "turn the music up", "next track please"],
@@ -26,17 +31,17 @@ def texts(by_class: dict[str, list[str]]) -> TextData:
     return TextData(Example(text=text, label=label) for label, found in by_class.items() for text in found)
 
 
-def sine_waves() -> None:
+def sine_waves(algorithm: Algorithm) -> None:
     torch.manual_seed(0)
     start = Start(Regressor(), inner_rate=0.02)
     held_out = [SinusoidTasks(shots=10, queries=50, tasks=100, seed=1)[0]]
     plain = measure_adaptation(start, held_out, steps=1)
-    config = MetaConfig(algorithm="maml", inner_rate=0.02, inner_steps=1, meta_rate=5e-3, iterations=150)
+    config = MetaConfig(algorithm=algorithm, inner_rate=0.02, inner_steps=2, meta_rate=5e-3, iterations=150)
     for _ in meta_train(start, SinusoidTasks(shots=10), config):
         pass  # each step has its number and loss, and the state to go on from
     trained = measure_adaptation(start, held_out, steps=1)
     gained = trained.before.value - trained.after().value > plain.before.value - plain.after().value > 0
-    print(f"sine waves: adapting lowers the error, after meta-training by {'more' if gained else 'no more'} than before")
+    print(f"sine waves, {algorithm}: adapting lowers the error, after meta-training by {'more' if gained else 'no more'} than before")
 
 
 def new_classes() -> None:
@@ -49,5 +54,6 @@ def new_classes() -> None:
 
 
 if __name__ == "__main__":
-    sine_waves()
+    for algorithm in get_args(Algorithm):
+        sine_waves(algorithm)
     new_classes()

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "metagpt" / "models" / "embedded_weights"
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-NEEDS_WEIGHTS = {"software_team.py"}
+NEEDS_WEIGHTS = {"lab_generate.py", "software_team.py"}
 
 
 def expected_output(path: Path) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from metagpt import ModelHub
+from metagpt.cli.app import app
 from metagpt.hub.builtin import minilm_folder
 from tests.cli.projects import invoke
 from tests.hub.making import card, model_folder
@@ -41,6 +43,7 @@ def test_a_model_is_pushed_tagged_shown_pulled_and_removed(folder: Path) -> None
     assert run("hub", "pull", "news", "out").strip() == str(folder / "out")
     assert (folder / "out" / "model.safetensors").is_file()
     assert run("hub", "remove", "news@2") == "removed news@2\n"
+    assert run("hub", "verify") == "nothing differs; 1 content(s) that no version holds: see metagpt hub prune\n"
     assert run("hub", "prune").startswith("removed 1 content(s)")
     assert run("hub", "verify") == "nothing differs\n"
     assert "is 'production'" in run("hub", "remove", "news@1", status=2)
@@ -119,3 +122,66 @@ def test_data_is_cleaned_with_a_report_in_its_card(folder: Path) -> None:
     assert "- duplicate: 1\n  - all.csv:3: says the same as all.csv:2" in told
     assert "3 examples before, 2 after." in ModelHub().card("rows").text
     assert "all.csv:1: found the columns 'text', 'kind'; expected a column 'label'" in run("data", "add", "rows", "all.csv", status=1)
+
+
+def test_every_command_for_hub_data_and_lab_speaks_json_too() -> None:
+    import typer.main
+
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    groups = {name: commands[name].commands for name in ("hub", "data", "lab")}
+    alone = {name: commands[name] for name in ("improve", "rollback", "devices")}
+    every = {f"{group} {name}": command for group, found in groups.items() for name, command in found.items()} | alone
+    assert {"hub prune", "data verify", "lab run", "lab pretrain", "rollback"} <= set(every)
+    flags = {name: {flag for parameter in command.params for flag in parameter.opts} for name, command in every.items()}
+    assert [name for name, known in flags.items() if "--json" not in known] == []
+
+
+def test_pulling_tagging_removing_and_pruning_tell_programs_what_was_done(folder: Path) -> None:
+    model_folder(folder / "source")
+    for _ in range(2):
+        run("hub", "push", "news", "source", "--alias", "production")
+    run("hub", "push", "news", str(model_folder(folder / "other", b"other")))
+
+    def told(*arguments: str) -> Any:
+        return json.loads(run("hub", *arguments, "--json"))
+
+    assert told("pull", "news", "out") == {"reference": "news@3", "target": str(folder / "out")}
+    assert told("tag", "news@3", "candidate") == {"name": "news", "alias": "candidate", "version": 3}
+    assert told("tag", "news", "production", "--back") == {"name": "news", "alias": "production", "version": 1}
+    assert told("tag", "news", "candidate", "--remove") == {"name": "news", "alias": "candidate", "version": None}
+    assert told("remove", "news@3") == {"removed": "news@3"}
+    freed = told("prune")
+    assert (freed["contents"], freed["unfinished"]) == (1, 0)
+    assert freed["size_bytes"] > 0
+    assert run("hub", "verify", "--json") == ""
+
+
+def test_a_check_and_the_lineage_of_data_tell_programs_what_they_found(folder: Path) -> None:
+    (folder / "all.csv").write_text(ROWS)
+    run("data", "add", "rows", "all.csv")
+    run("data", "split", "rows")
+    assert json.loads(run("data", "verify", "--json")) == {"reference": "rows@2", "findings": []}
+    assert json.loads(run("data", "lineage", "rows@2", "--json"))["edges"] == [["rows@1", "rows@2"]]
+    hub = ModelHub()
+    hub.blobs.path(hub.get("rows@2").files["dataset.json"].sha256).unlink()
+    assert json.loads(run("data", "verify", "--json", status=1))["findings"] == ["rows@2: 'dataset.json' is missing"]
+
+
+def test_a_rollback_tells_programs_which_version_answers_now(folder: Path) -> None:
+    for number in range(2):
+        run("hub", "push", "critic", str(model_folder(folder / f"critic{number}", bytes([number]))), "--alias", "production")
+    told = json.loads(run("rollback", "critic", "--json"))
+    assert told == {"role": "critic", "in_service": "hub:critic@production", "reference": "critic@1"}
+
+
+def test_an_entry_that_was_taken_away_ends_verify_with_status_1(folder: Path) -> None:
+    run("hub", "push", "tiny", str(model_folder(folder / "source")))
+    (folder / ".metagpt" / "hub" / "entries" / "tiny" / "1.json").unlink()
+    assert "tiny@1: is not there, but numbers up to 1 were given" in run("hub", "verify", status=1)
+    assert "found no manifest of tiny@1" in run("hub", "prune", status=2)
+
+
+def test_a_link_out_of_the_pushed_folder_ends_with_status_2(folder: Path) -> None:
+    (model_folder(folder / "sneaky") / "link").symlink_to("/etc/passwd")
+    assert "outside the folder" in run("hub", "push", "evil", "sneaky", status=2)
+    assert "evil" not in run("hub", "list")

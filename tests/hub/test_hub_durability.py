@@ -171,7 +171,7 @@ def test_two_processes_that_push_tag_and_prune_at_once_lose_nothing(tmp_path: Pa
     for alias in kept:
         weights = (hub.folder(f"shared@{alias}") / "model.safetensors").read_bytes()
         assert weights.endswith(alias.replace("-", " ").encode())
-    assert len(hub.registry.runs()) == 30
+    assert len([run for run in hub.registry.runs() if run.startswith("run-")]) == 30
     past = json.loads((hub.path / "aliases" / "shared.json").read_bytes())["body"]["production"]
     assert sorted(past) == list(range(1, 31))
     assert hub.prune().contents == 0

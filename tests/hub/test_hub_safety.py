@@ -147,3 +147,117 @@ def test_pickle_that_came_into_the_hub_in_another_way_is_not_given_out(hub: Mode
     with pytest.raises(HubError, match="the ending '.pkl'"):
         hub.folder("news")
     assert ["the ending '.pkl'" in finding.what for finding in hub.verify()] == [True]
+
+
+# manifests that were taken away
+
+
+def lost(hub: ModelHub) -> list[tuple[str, str]]:
+    return [(finding.where, finding.what.partition(", but ")[2].partition(". Restore")[0]) for finding in hub.verify()]
+
+
+def test_an_only_version_whose_manifest_was_taken_away_is_found_and_its_contents_are_not_pruned(hub: ModelHub, tmp_path: Path) -> None:
+    contents = pushed(hub, tmp_path).files.values()
+    manifest = hub.path / "entries" / "news" / "1.json"
+    before = manifest.read_bytes()
+    manifest.unlink()
+    assert lost(hub) == [("news@1", "numbers up to 1 were given")]
+    with pytest.raises(HubError, match=r"prune: found no manifest of news@1, but numbers up to 1 were given"):
+        hub.prune()
+    manifest.write_bytes(before)
+    assert hub.verify() == []
+    assert hub.prune().contents == 0
+    assert [hub.blobs.fault(blob) for blob in contents] == ["", "", ""]
+
+
+def test_a_number_whose_manifest_was_taken_away_is_not_given_again(hub: ModelHub, tmp_path: Path) -> None:
+    pushed(hub, tmp_path)
+    pushed(hub, tmp_path, content=b"second")
+    (hub.path / "entries" / "news" / "2.json").unlink()
+    assert pushed(hub, tmp_path, content=b"third").version == 3
+    assert lost(hub) == [("news@2", "numbers up to 3 were given")]
+
+
+def test_aliases_parents_and_runs_tell_of_a_lost_version_where_its_number_was_not_written_down(hub: ModelHub, tmp_path: Path) -> None:
+    for name, alias in (("base", None), ("tagged", "production"), ("used", None)):
+        pushed(hub, tmp_path, name, name.encode(), alias=alias)
+    pushed(hub, tmp_path, "tuned", b"tuned", parents=["base"])
+    hub.record_run("r1", ["used"])
+    for name in ("base", "tagged", "used"):
+        (hub.path / "entries" / name / "1.json").unlink()
+        (hub.path / "numbers" / f"{name}.json").unlink()  # as in a hub of an older version
+    assert sorted(lost(hub)) == [
+        ("base@1", "tuned@1 was made from it"),
+        ("tagged@1", "it has or had the alias 'production'"),
+        ("tagged@production", ""),
+        ("used@1", "it was used in run:r1"),
+    ]
+
+
+def test_a_lost_version_can_be_given_up_and_then_nothing_is_wrong(hub: ModelHub, tmp_path: Path) -> None:
+    pushed(hub, tmp_path)
+    (hub.path / "entries" / "news" / "1.json").unlink()
+    hub.remove("news@1")
+    assert hub.verify() == []
+    assert hub.prune().contents == 3
+    assert pushed(hub, tmp_path, content=b"next").reference == "news@2"
+
+
+def test_removed_versions_and_a_push_over_a_built_in_name_are_not_lost(hub: ModelHub, tmp_path: Path) -> None:
+    pushed(hub, tmp_path)
+    pushed(hub, tmp_path, content=b"second")
+    hub.remove("news@1")
+    pushed(hub, tmp_path, "embedded", b"third", parents=["embedded"])
+    assert hub.verify() == []
+    assert len(hub.unheld()) == 1
+
+
+def test_a_changed_file_of_numbers_is_found_and_nothing_is_pushed_on_it(hub: ModelHub, tmp_path: Path) -> None:
+    pushed(hub, tmp_path)
+    numbers = hub.path / "numbers" / "news.json"
+    numbers.write_bytes(numbers.read_bytes().replace(b"1", b"0"))
+    assert [finding.where for finding in hub.verify()] == [str(numbers)]
+    with pytest.raises(HubError, match="found bytes that differ"):
+        pushed(hub, tmp_path, content=b"second")
+
+
+# links
+
+
+def test_a_link_out_of_the_folder_is_refused_and_nothing_is_pushed(hub: ModelHub, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("password")
+    source = model_folder(tmp_path / "source")
+    (source / "notes.txt").symlink_to(secret)
+    with pytest.raises(HubError, match=r"notes.txt: found a link to '.*secret.txt', which is outside the folder"):
+        hub.push(source, "news")
+    assert hub.verify() == []
+    assert not list(hub.blobs.all())
+    (source / "notes.txt").unlink()
+    (source / "notes.txt").symlink_to("config.json")
+    assert hub.push(source, "news").files["notes.txt"] == hub.get("news").files["config.json"]
+
+
+def test_a_snapshot_of_a_hugging_face_cache_is_pushed_with_what_its_links_lead_to(hub: ModelHub, tmp_path: Path) -> None:
+    repository = tmp_path / "models--me--news"
+    blobs, snapshot = model_folder(repository / "blobs"), repository / "snapshots" / ("c" * 40)
+    snapshot.mkdir(parents=True)
+    for number, file in enumerate(sorted(blobs.iterdir())):
+        digest = file.rename(blobs / f"{number}{'d' * 39}")
+        (snapshot / file.name).symlink_to(Path("../../blobs") / digest.name)
+    pulled = hub.pull(hub.push(snapshot, "news").reference, tmp_path / "out")
+    assert (Path(pulled) / "model.safetensors").read_bytes() == safetensors(b"12345678")
+
+
+def test_a_link_from_one_snapshot_to_another_repository_is_refused(hub: ModelHub, tmp_path: Path) -> None:
+    other = model_folder(tmp_path / "models--me--other" / "blobs")
+    snapshot = model_folder(tmp_path / "models--me--news" / "snapshots" / ("c" * 40))
+    (snapshot / "vocab.json").symlink_to(other / "config.json")
+    with pytest.raises(HubError, match="outside the folder"):
+        hub.push(snapshot, "news")
+    outside = tmp_path / "models--me--news" / "blobs"
+    outside.symlink_to(other)
+    (snapshot / "vocab.json").unlink()
+    (snapshot / "vocab.json").symlink_to(outside / "config.json")
+    with pytest.raises(HubError, match="outside the folder"):
+        hub.push(snapshot, "news")

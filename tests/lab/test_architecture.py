@@ -315,6 +315,84 @@ def test_lora_trains_its_factors_alone_merges_and_is_saved(tmp_path: Path) -> No
     torch.testing.assert_close(again(ids).logits, adapted, atol=1e-5, rtol=1e-5)
 
 
+def peft_settings(name: str) -> Any:
+    import peft
+
+    kinds = {
+        "lora": lambda: peft.LoraConfig(r=4, task_type="CAUSAL_LM"),
+        "adalora": lambda: peft.AdaLoraConfig(task_type="CAUSAL_LM", total_step=10),
+        "ia3": lambda: peft.IA3Config(task_type="CAUSAL_LM"),
+        "norms": lambda: peft.LNTuningConfig(task_type="CAUSAL_LM"),
+        "prefix": lambda: peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4),
+    }
+    return kinds[name]()
+
+
+@pytest.mark.filterwarnings("ignore:.*will be removed in v6:FutureWarning")  # peft 0.21 asks transformers by an old name
+@pytest.mark.filterwarnings("ignore:Unsupported layer type:UserWarning")  # torch's RMSNorm, which it trains all the same
+@pytest.mark.parametrize("method", ["lora", "adalora", "ia3", "norms", "prefix"])
+def test_peft_adapts_it_without_being_told_which_modules(method: str) -> None:
+    from peft import get_peft_model
+
+    torch.manual_seed(7)
+    model = get_peft_model(causal(**KINDS[2]), peft_settings(method))
+    trained = {name: each.detach().clone() for name, each in model.named_parameters() if each.requires_grad}
+    frozen = {name: each.detach().clone() for name, each in model.named_parameters() if not each.requires_grad}
+    assert trained
+    ids = tokens()
+    optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=1e-2)
+    loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
+    optimizer.step()
+    now = dict(model.named_parameters())
+    assert model(input_ids=ids, labels=ids).loss < loss
+    assert any(not torch.equal(now[name], before) for name, before in trained.items())
+    assert all(torch.equal(now[name], before) for name, before in frozen.items())
+
+
+@pytest.mark.parametrize("first", ["import peft, metagpt.lab as lab", "import metagpt.lab as lab; lab.MetaGPTForCausalLM; import peft"])
+def test_peft_knows_it_whether_it_is_imported_before_or_after(first: str) -> None:
+    told = (
+        f"{first}; import sys; lab.MetaGPTForCausalLM; from peft.utils import constants as known;"
+        " print(known.TRANSFORMERS_MODELS_TO_ADALORA_TARGET_MODULES_MAPPING['metagpt'],"
+        " peft.tuners.ia3.model.TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING['metagpt'])"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout == "['q_proj', 'v_proj'] ['down_proj']\n", done.stderr
+
+
+def test_the_architecture_is_loaded_without_peft() -> None:
+    told = "import sys, metagpt.lab as lab; lab.MetaGPTForCausalLM; print('peft' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # of trl and peft about each other and transformers
+def test_trl_fine_tunes_it_with_the_adapter_that_it_is_given(tmp_path: Path) -> None:
+    from datasets import Dataset
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    texts = [f"{number} green bottles" for number in range(8)]
+    tokenizer = MetaGPTTokenizer.from_texts(texts)
+    model = causal(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=4, learning_rate=1e-2, report_to=[], save_strategy="no",
+            use_cpu=True, disable_tqdm=True, dataloader_pin_memory=False, bf16=False, logging_steps=1, gradient_checkpointing=False,
+        ),
+        train_dataset=Dataset.from_dict({"text": texts}),
+        processing_class=tokenizer,
+        peft_config=peft_settings("lora"),
+    )  # fmt: skip
+    trainer.train()
+    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    assert len(losses) == 2
+    assert losses[1] < losses[0]
+    assert {name.rpartition("lora_")[1] for name, each in trainer.model.named_parameters() if each.requires_grad} == {"lora_"}
+
+
 def test_the_trainer_of_transformers_trains_a_head(tmp_path: Path) -> None:
     from transformers import Trainer, TrainingArguments
 

@@ -12,6 +12,9 @@ from metagpt.lab.embedded.corpus import examples
 from metagpt.lab.embedded.evaluation import EvaluationConfig, run_trials
 from metagpt.lab.embedded.goal_sets import Goal
 from metagpt.lab.embedded.speak import SmallModel, read_spec
+from metagpt.models.local.pool import load_beside
+from metagpt.models.local.retelling import FOLDER, retell_prompt
+from metagpt.models.local.settings import LocalSettings
 
 WEIGHTS = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
 
@@ -34,7 +37,37 @@ def test_digits_are_tokens_of_their_own() -> None:
 
 
 def test_the_weights_fit_into_the_package() -> None:
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25_000_000
+    assert sum(path.stat().st_size for path in WEIGHTS.rglob("*")) < 25_000_000
+
+
+@pytest.mark.parametrize(
+    ("goal", "meant", "other"),
+    [
+        (
+            "the sum of the even ones in a list of ints",
+            ("keep the even numbers; add up the numbers", "list[int]"),
+            ("add up the numbers", "list[int]"),
+        ),
+        ("count the vowels in a sentence", ("count the vowels", "str"), ("list the vowels in the text", "str")),
+        (
+            "how long is every word in this list",
+            ("get the length of each word in the list", "list[str]"),
+            ("find the longest word in the list", "list[str]"),
+        ),
+    ],
+)
+def test_the_second_model_finds_a_goal_likelier_from_what_it_means(goal: str, meant: tuple[str, str], other: tuple[str, str]) -> None:
+    weights = load_beside("embedded", WEIGHTS / FOLDER, LocalSettings())
+    told, *prompts = (
+        weights.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (goal, retell_prompt(*meant), retell_prompt(*other))
+    )
+    right, wrong = weights.log_likelihoods([(prompt, told) for prompt in prompts])
+    assert right > wrong
+
+
+def test_all_who_need_the_second_model_hold_one_copy_of_it() -> None:
+    first = load_beside("embedded", WEIGHTS / FOLDER, LocalSettings())
+    assert load_beside("another", WEIGHTS / FOLDER, LocalSettings()) is first
 
 
 def test_an_easy_goal_is_specified() -> None:

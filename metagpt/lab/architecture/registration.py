@@ -1,6 +1,6 @@
 # The hooks and decorators of transformers have no types:
 # mypy: disable-error-code="no-untyped-call,untyped-decorator"
-"""Making the architecture known to the Auto classes of transformers."""
+"""Making the architecture known to the Auto classes of transformers, and to peft."""
 
 import functools
 
@@ -22,6 +22,7 @@ def register() -> None:
     from metagpt.lab.architecture.config import MetaGPTConfig
     from metagpt.lab.architecture.heads import MetaGPTForCausalLM, MetaGPTForSequenceClassification, MetaGPTForTokenClassification
     from metagpt.lab.architecture.model import MetaGPTModel
+    from metagpt.lab.architecture.peft_tables import tell_peft
     from metagpt.lab.architecture.tokenizer import MetaGPTTokenizer
 
     AutoConfig.register(MetaGPTConfig.model_type, MetaGPTConfig, exist_ok=True)
@@ -33,3 +34,4 @@ def register() -> None:
     ):
         auto.register(MetaGPTConfig, kind, exist_ok=True)
     AutoTokenizer.register(MetaGPTConfig, tokenizer_class=MetaGPTTokenizer, exist_ok=True)
+    tell_peft(MetaGPTConfig.model_type)

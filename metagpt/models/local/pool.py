@@ -6,6 +6,7 @@ import atexit
 import threading
 from collections import Counter
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from metagpt.models.local.adapter_place import adapter_folder
 from metagpt.models.local.device import choose_device, choose_dtype
@@ -54,16 +55,20 @@ def share_engine(owner: str, path: str, settings: LocalSettings) -> SharedEngine
 
 
 def load_beside(owner: str, path: Path, settings: LocalSettings) -> Weights:
-    """A second model that an engine's model needs, where and as that one is; its user holds it alone.
+    """A second model that an engine's model needs, where and as that one is; one copy for all who hold it, freed with the last.
 
     Raises:
         ConfigError: a device that is not there.
         ModelUnavailableError: the folder holds no model, or it does not load.
     """
-    try:
-        return load_weights(_source(owner, str(path), settings))
-    except Exception as error:
-        raise while_loading(f"local:{path}", error) from error
+    source = _source(owner, str(path), settings)
+    with _beside_lock:
+        try:
+            weights = _beside.get(source) or load_weights(source)
+        except Exception as error:
+            raise while_loading(f"local:{path}", error) from error
+        _beside[source] = weights
+        return weights
 
 
 def _source(owner: str, path: str, settings: LocalSettings) -> Source:
@@ -77,6 +82,8 @@ def num_engines() -> int:
     return len(_engines)
 
 
+_beside_lock = threading.Lock()
+_beside: WeakValueDictionary[Source, Weights] = WeakValueDictionary()
 _lock = threading.Lock()
 _engines: dict[Source, Engine] = {}
 _users: dict[Source, Counter[str]] = {}

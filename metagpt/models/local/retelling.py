@@ -3,7 +3,8 @@
 By Bayes' rule p(answer | goal) is in proportion to p(answer) p(goal | answer). A small model that reads goals overlooks parts of
 them; one that tells goals from answers cannot, for every word of the goal must come from the answer. So the votes that the
 reader gave are multiplied by p(goal | answer) ** CHANNEL, a second model's. Source: the noisy channel as a reranker, Ng et al.
-2019, arXiv:1907.06616, section 3.4; the exponent makes up for both models being too sure.
+2019, arXiv:1907.06616, section 3.4; the exponent makes up for both models being too sure. A goal that no answer makes likely has
+votes for none of them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ RETELL = "product_manager.retell"
 """The call that it was trained for."""
 CHANNEL = 0.3
 """Exponent of the goal's likelihood; set on the validation goals."""
+NATS_UNTOLD = 5.0
+"""Of each token of a goal that is told from none of the readings; set on the validation goals, where it is 2.7 for the median goal
+within the scope, told from its best reading, and 5.2 outside."""
 MOST_RETOLD = 24
 """Answers that are weighed anew, those with the most votes; the others keep theirs."""
 
@@ -61,6 +65,8 @@ class Retelling:
     def weighed(self, request: ModelRequest, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """The candidates with new votes, as many in all; those that decline the goal, or are no spec, keep theirs.
 
+        The votes for none of them come last, as an answer without text.
+
         Raises:
             ModelUnavailableError: the second model cannot be loaded.
         """
@@ -73,10 +79,12 @@ class Retelling:
             if reading is not None and candidate.votes:
                 votes[reading] += candidate.votes
         factors = self._factors(str(request.context[key]), dict(votes.most_common(MOST_RETOLD)))
-        return tuple(
+        weighed = [
             replace(candidate, votes=round(candidate.votes * factors[reading])) if reading in factors else candidate
             for reading, candidate in zip(readings, candidates, strict=True)
-        )
+        ]
+        lost = sum(round(votes[reading] * (1 - factor)) for reading, factor in factors.items())
+        return (*weighed, Candidate(text="", votes=lost)) if lost > 0 else tuple(weighed)
 
     def close(self) -> None:
         """Give up the second model's weights."""
@@ -84,8 +92,8 @@ class Retelling:
             self._weights = None
 
     def _factors(self, goal: str, votes: Mapping[Reading, int]) -> dict[Reading, float]:
-        """What each reading's votes are to be multiplied by."""
-        if len(votes) < 2:
+        """What each reading's votes are to be multiplied by; what is lost in all is for none of them."""
+        if not votes:
             return {}
         with self._lock:
             if self._weights is None:
@@ -94,9 +102,13 @@ class Retelling:
         prompts = [weights.tokenizer(retell_prompt(*reading), add_special_tokens=False)["input_ids"] for reading in votes]
         told = [*weights.tokenizer(goal, add_special_tokens=False)["input_ids"], min(weights.end_tokens)]
         likelihoods = weights.log_likelihoods([(prompt, told) for prompt in prompts])
-        factors = [math.exp(CHANNEL * (each - max(likelihoods))) for each in likelihoods]
+        untold = -NATS_UNTOLD * len(told)
+        highest = max(untold, *likelihoods)
+        factors = [math.exp(CHANNEL * (each - highest)) for each in likelihoods]
+        total = sum(votes.values())
         mass = sum(factor * count for factor, count in zip(factors, votes.values(), strict=True))
-        return {reading: factor * sum(votes.values()) / mass for reading, factor in zip(votes, factors, strict=True)}
+        mass += total * math.exp(CHANNEL * (untold - highest))
+        return {reading: factor * total / mass for reading, factor in zip(votes, factors, strict=True)}
 
 
 def _reading(answer: str) -> Reading | None:
