@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from metagpt.errors import LabError
-from metagpt.hub.durable import replacing
+from metagpt.hub.durable import no_room, replacing
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["last_whole_checkpoint", "read_checkpoint", "trainer_checkpoints", "write_checkpoint"]
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:  # Any: tensors, numbers, and tables of them
@@ -40,3 +43,42 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     except Exception as error:  # torch raises anything on a spoiled file
         raise LabError(f"{path}: {error}; expected a checkpoint. Remove it to begin anew, or start another run.") from error
     return state
+
+
+@contextmanager
+def trainer_checkpoints(folder: Path, owner: str) -> Iterator[Path | None]:
+    """What a trainer of transformers goes on from, while it writes further checkpoints into the folder.
+
+    Raises:
+        LabError: the disk is full; the checkpoint that did not fit is gone, those before it are still there.
+    """
+    try:
+        yield last_whole_checkpoint(folder)
+    except Exception as error:
+        said = no_room(error)
+        if said is None:
+            raise
+        for path in _by_step(folder):
+            if not _is_whole(path):
+                shutil.rmtree(path, ignore_errors=True)
+        raise LabError(
+            f"{owner}: {folder}: the checkpoint could not be written ({said}); expected room for it. Make room, then resume."
+        ) from error
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a trainer that was written to its end: its state is what is written last."""
+    return next((path for path in reversed(_by_step(folder)) if _is_whole(path)), None)
+
+
+def _by_step(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from metagpt import ModelHub  # noqa: E402
+from metagpt import ModelHub, plugins  # noqa: E402
 from metagpt.errors import ConfigError, LabError  # noqa: E402
 from metagpt.hub.data import Example, TextData, push_data  # noqa: E402
 from metagpt.lab.alignment import FormReward, LengthReward, TestsReward  # noqa: E402
 from metagpt.lab.alignment.guard import LossGuard  # noqa: E402
 from metagpt.lab.alignment.rows import pair_rows, prompt_rows  # noqa: E402
+from metagpt.lab.alignment.spec_reward import SpecReward  # noqa: E402
 from metagpt.lab.alignment.weights import load_model  # noqa: E402
 from metagpt.lab.jobs import Recipe, RunFolder, run_recipe  # noqa: E402
+from metagpt.models.compact import compact_prompt  # noqa: E402
 from tests.models.tiny_model import save_tiny_model  # noqa: E402
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -132,6 +136,81 @@ def test_rewards_of_tests_form_and_length() -> None:
     assert LengthReward(10)(completions=["a" * 5, "a" * 10, "a" * 20, ""]) == [1.0, 1.0, 0.5, 1.0]
 
 
+EMBEDDED = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
+SUM_OF_SQUARES = json.dumps([[[[1, 2, 3]], 14], [[[4]], 16], [[[]], 0]])
+
+
+def spec(summary: str, signature: str) -> str:
+    return json.dumps({"in_scope": True, "summary": summary, "signature": signature, "examples": []})
+
+
+def test_a_spec_is_worth_what_the_program_that_follows_from_it_passes() -> None:
+    signature = "total(numbers: list[int]) -> int"
+    right, wrong = spec("square each number; add up the numbers", signature), spec("add up the numbers", signature)
+    renamed = right.replace("total(", "add_up(")
+    answers = [right, wrong, '{"in_scope": false, "summary": "", "signature": "", "examples": []}', "no spec", renamed, "[" * 100_000]
+    reward = SpecReward(EMBEDDED)
+    assert reward(completions=answers, tests=[SUM_OF_SQUARES] * 6) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert reward(completions=[right, wrong], tests=["", SUM_OF_SQUARES]) == [None, 0.0]
+
+
+def test_grpo_is_rewarded_by_the_programs_of_specs(tmp_path: Path) -> None:
+    prompt = compact_prompt("product_manager.specify", {"goal": "square the numbers and add them up"})
+    data = jsonl(tmp_path / "goals.jsonl", [{"text": prompt, "tests": SUM_OF_SQUARES}])
+    told = recipe(
+        method="grpo", model=str(EMBEDDED), data=data, reward="program_of_spec", tests_weight=0, form_weight=0, generations=4, max_steps=1,
+        max_tokens=128, temperature=0.2,
+    )  # fmt: skip
+    folder, results = run_recipe(told, out=tmp_path / "run")
+    assert results["first_reward"] > 0.5, "nearly without chance it reads this goal rightly"
+    assert "rewards/program_of_spec/mean" in next(iter(folder.logged()))
+
+
+@dataclass
+class Digits:
+    """The reward of a plugin: whether there is a digit in the answer."""
+
+    base: Path
+    __name__ = "digits"
+
+    def __call__(self, *, prompts: list[str], completions: list[str], function: list[str], tests: list[str], **_: Any) -> list[float]:
+        assert (self.base / "config.json").is_file()
+        assert all(prompt.startswith("add ") for prompt in prompts)
+        assert set(function) == set(tests) == {""}
+        return [float(any(sign.isdigit() for sign in answer)) for answer in completions]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint(name, f"{__name__}:{value}", "metagpt.rewards") for name, value in (("digits", "Digits"), ("text", "spec"))]
+    points.append(EntryPoint("nothing", "builtins:dict", "metagpt.rewards"))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: EntryPoints(point for point in points if point.group == group))
+
+
+def test_grpo_learns_from_the_reward_of_a_plugin(tmp_path: Path, model: Path, installed: None) -> None:
+    data = jsonl(tmp_path / "prompts.jsonl", [{"text": f"add {n}"} for n in range(8)])
+    told = recipe(
+        method="grpo", model=str(model), data=data, max_steps=12, generations=16, batch=16, max_tokens=4, temperature=1.0, learning_rate=1e-2,
+        reward="digits", tests_weight=0, form_weight=0,
+    )  # fmt: skip
+    _, results = run_recipe(told, out=tmp_path / "run")
+    assert results["first_reward"] < 0.5 < 0.8 < results["last_reward"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("digit", "found no rewards plugin 'digit'.*Did you mean 'digits'"),
+        ("text", "reward 'text': found a plugin that refuses base"),
+        ("nothing", "reward 'nothing': found the plugin to open {'base': .*}; expected a callable with a __name__"),
+    ],
+)
+def test_what_is_no_reward_is_refused(tmp_path: Path, model: Path, installed: None, name: str, told: str) -> None:
+    data = jsonl(tmp_path / "prompts.jsonl", [{"text": "add 1"}])
+    with pytest.raises(ConfigError, match=told):
+        run_recipe(recipe(method="grpo", model=str(model), data=data, reward=name, tests_weight=0), out=tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -184,9 +263,9 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, model: Path, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(type(weights), "save_pretrained", full_disk)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(LabError, match="No space left on device; expected room"):
             save_tuned(weights, model, tmp_path / "out", Card())
-    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.iterdir()) == []
     saved = save_tuned(weights, model, tmp_path / "out", Card(summary="Tuned."))
     assert RunFolder(saved).path.is_dir()
     assert "summary: Tuned." in (saved / "README.md").read_text()

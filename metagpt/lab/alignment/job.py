@@ -12,6 +12,7 @@ from metagpt.lab.alignment.settings import Settings
 from metagpt.lab.alignment.tuning import tune_by_preferences, tune_by_rewards
 from metagpt.lab.alignment.weights import save_tuned
 from metagpt.lab.jobs import RunFolder
+from metagpt.lab.saving import fresh
 
 __all__ = ["Settings", "run"]
 
@@ -36,7 +37,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
         summary=f"{base.summary} after {settings.method.upper()} on {len(rows)} rows of {_named(settings.data)}.",
         text=f"# Tuned by {settings.method.upper()}\n\n" + "\n".join(f"- {name}: {value:g}" for name, value in figures.items()),
     )
-    saved = save_tuned(model, base.folder, folder.path / "model", card)
+    saved = save_tuned(model, base.folder, fresh(folder.path / "model"), card)
     results: dict[str, Any] = {"rows": len(rows), **figures, "model": str(saved)}
     if settings.push:
         parents = [*base.parents, *([hub.get(settings.data).reference] if settings.data.startswith("hub:") else [])]

@@ -27,10 +27,17 @@ class Tuning(JobSettings):
     batch: int = Field(8, ge=1, description="Rows of a step; for grpo answers of a step.")
     save_every: int = Field(50, ge=1, description="Steps between checkpoints.")
     beta: float | None = Field(None, ge=0, description="How strongly the model is held to where it began; dpo 0.1 and grpo 0 if left out.")
+    chosen_weight: float = Field(
+        0.0, ge=0, description="dpo: of the mean loss of a chosen answer's tokens, so that chosen answers do not lose likelihood as well."
+    )
     generations: int = Field(8, ge=2, description="grpo: answers drawn for each prompt; a divisor of batch.")
     temperature: float = Field(0.9, gt=0, description="grpo: of the drawing.")
     max_tokens: int = Field(320, ge=1, description="Most tokens of an answer.")
     tests_weight: float = Field(1.0, ge=0, description="grpo: of the share of tests passed in the sandbox; 0 runs none.")
+    reward: str = Field(
+        "", description="grpo: name of a plugin's reward, such as program_of_spec; see `metagpt.lab.alignment.reward_plugins`."
+    )
+    reward_weight: float = Field(1.0, ge=0, description="grpo: of the plugin's reward.")
     form_weight: float = Field(0.1, ge=0, description="grpo: of the form: form_pattern, or Python that defines the function.")
     form_pattern: str = Field("", description="grpo: a regular expression that a whole answer shall match.")
     length_weight: float = Field(0.0, ge=0, description="grpo: of min(1, length_target / length).")

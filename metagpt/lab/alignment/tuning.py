@@ -1,7 +1,8 @@
 """DPO and GRPO, by the trainers of TRL.
 
-Sources: DPO: Rafailov et al. 2023, arXiv:2305.18290, eq. 7; GRPO: Shao et al. 2024, arXiv:2402.03300, eq. 3, with the loss of
-TRL's default, whose length bias is removed (Liu et al. 2025, arXiv:2503.20783).
+Sources: DPO: Rafailov et al. 2023, arXiv:2305.18290, eq. 7; the loss on chosen answers beside it: Pang et al. 2024,
+arXiv:2404.19733; GRPO: Shao et al. 2024, arXiv:2402.03300, eq. 3, with the loss of TRL's default, whose length bias is removed
+(Liu et al. 2025, arXiv:2503.20783).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from transformers import set_seed
 
 from metagpt.errors import LabError
 from metagpt.lab.alignment.guard import LossGuard, run_trainer
+from metagpt.lab.alignment.reward_plugins import open_reward
 from metagpt.lab.alignment.rewards import FormReward, LengthReward, TestsReward
 from metagpt.lab.alignment.rows import Row, columns
 from metagpt.lab.alignment.settings import Tuning
@@ -44,6 +46,8 @@ def tune_by_preferences(base: Path, rows: Sequence[Row], settings: Tuning, folde
                 **training_options(settings, folder.checkpoint, settings.rate("dpo")),
                 beta=_DPO_BETA if settings.beta is None else settings.beta,
                 max_length=None,
+                loss_type=["sigmoid", "sft"] if settings.chosen_weight else ["sigmoid"],
+                loss_weights=[1.0, settings.chosen_weight] if settings.chosen_weight else None,
             ),
             train_dataset=columns(rows),
             processing_class=load_tokenizer(base),
@@ -56,12 +60,13 @@ def tune_by_rewards(base: Path, rows: Sequence[Row], settings: Tuning, folder: R
     """The model after GRPO on the prompts, and its last figures with the mean reward of the first and last step.
 
     Raises:
+        ConfigError: `reward` names no plugin.
         LabError: no reward has a weight, a batch that is no multiple of the generations, or a loss that is no number.
     """
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    rewards = _rewards(settings)
+    rewards = _rewards(settings, base)
     if settings.batch % settings.generations:
         raise LabError(
             f"align grpo: found batch {settings.batch} with {settings.generations} generations; expected a multiple. Change one of them."
@@ -94,13 +99,16 @@ def _policy(base: Path, settings: Tuning) -> Any:
     return with_lora(model, rank=settings.lora_rank, alpha=settings.lora_alpha, seed=settings.seed) if settings.lora else model
 
 
-def _rewards(settings: Tuning) -> list[tuple[Any, float]]:
+def _rewards(settings: Tuning, base: Path) -> list[tuple[Any, float]]:
     known = [
+        *([(open_reward(settings.reward, base), settings.reward_weight)] if settings.reward else []),
         (TestsReward(), settings.tests_weight),
         (FormReward(settings.form_pattern), settings.form_weight),
         (LengthReward(settings.length_target), settings.length_weight),
     ]
     chosen = [(reward, weight) for reward, weight in known if weight > 0]
     if not chosen:
-        raise LabError("align grpo: found no reward with a weight; expected one or more. Set tests_weight, form_weight or length_weight.")
+        raise LabError(
+            "align grpo: found no reward with a weight; expected one or more. Set reward, tests_weight, form_weight or length_weight."
+        )
     return chosen

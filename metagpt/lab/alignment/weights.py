@@ -18,6 +18,7 @@ from metagpt.errors import LabError
 from metagpt.hub.card import Card, lay_over, read_card, render_card
 from metagpt.lab.alignment.settings import Tuning
 from metagpt.lab.devices import pick_device
+from metagpt.lab.saving import whole_folder
 from metagpt.models.compact import END
 from metagpt.models.local.architectures import register_architecture
 
@@ -64,19 +65,18 @@ def with_lora(model: Any, *, rank: int, alpha: float, seed: int) -> Any:  # Any:
 def save_tuned(model: Any, base: Path, out: Path, card: Card) -> Path:  # Any: as above
     """Write a whole model: adapters merged in, everything but the weights as in the base's folder, and its own card.
 
-    The folder appears whole or not at all.
+    Raises:
+        LabError: the folder holds something, or the disk has no room; then nothing was written.
     """
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(base, part, ignore=shutil.ignore_patterns(*_WEIGHTS))
     whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
-    with quiet():
-        whole.save_pretrained(part)
-    if (base / "generation_config.json").is_file():
-        shutil.copy(base / "generation_config.json", part / "generation_config.json")  # trainers change theirs
-    (part / "README.md").write_text(render_card(lay_over(card, read_card(base))), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    part.rename(out)
+    with whole_folder(out, "save") as part:
+        own = shutil.ignore_patterns(*_WEIGHTS)
+        shutil.copytree(base, part, ignore=lambda folder, names: own(folder, names) if Path(folder) == base else set(), dirs_exist_ok=True)
+        with quiet():
+            whole.save_pretrained(part)
+        if (base / "generation_config.json").is_file():
+            shutil.copy(base / "generation_config.json", part / "generation_config.json")  # trainers change theirs
+        (part / "README.md").write_text(render_card(lay_over(card, read_card(base))), encoding="utf-8")
     return out
 
 

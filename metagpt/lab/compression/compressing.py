@@ -26,6 +26,8 @@ from metagpt.lab.compression.teaching import Teaching, teach
 from metagpt.lab.devices import pick_device
 from metagpt.lab.evaluation.report import Score
 from metagpt.lab.finetuning.batches import batches_by_length
+from metagpt.lab.inheritance import inherited
+from metagpt.lab.saving import check_new
 
 __all__ = ["Compression", "compress"]
 
@@ -101,6 +103,9 @@ def compress(
     where = Path(folder).expanduser()
     _check(chosen, where, data, train)
     original = open_subject(model, device=str(pick_device(chosen.device)))
+    original.check(data)
+    if train is not None:
+        original.check(train)
     small = original.copied()
     about = _METHODS[chosen.method](small, original, chosen, train, checkpoint, on_step)
     subjects = {"original": original, chosen.method: small}
@@ -140,8 +145,7 @@ def _check(settings: CompressSettings, folder: Path, data: TextData, train: Text
     if settings.needs_train and not train:
         what = "recover_steps" if settings.recover_steps else "importance = 'effect'"
         raise LabError(f"compress: found {what} without training data; expected it. Give `train`.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise LabError(f"compress: found {str(folder)!r} with something in it; expected a new folder. Name another.")
+    check_new(folder, "compress")
 
 
 def _count(model: Any) -> int:
@@ -214,12 +218,8 @@ _METHODS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _card(original: Subject, settings: CompressSettings, scores: list[Score]) -> Card:
     before, after = scores
-    if original.finetuned is not None:
-        card = original.finetuned.record.card(original.finetuned.task.pipeline, None)
-        base, task = card.summary, card.task
-    else:
-        base, task = "A language model.", "text-generation"
-    return Card(
+    base, task = (original.card.summary, original.card.task) if original.finetuned is not None else ("A language model.", "text-generation")
+    card = Card(
         summary=f"{base} Compressed by {settings.method}.",
         task=task,
         library="metagpt",
@@ -231,3 +231,4 @@ def _card(original: Subject, settings: CompressSettings, scores: list[Score]) ->
             "Load it with `metagpt.lab.load_compressed(folder)`.\n"
         ),
     )
+    return inherited(card, original.card)

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from metagpt.lab.compression.distilling import distill
-from metagpt.lab.compression.job import fresh, load_set, pushed
+from metagpt.lab.compression.job import load_set, pushed
 from metagpt.lab.compression.settings import DistillSettings
 from metagpt.lab.jobs import RunFolder
+from metagpt.lab.saving import fresh
 
 __all__ = ["Settings", "run"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metagpt.errors import LabError
+from metagpt.hub.card import Card
 from metagpt.hub.data import Example, TextData
 from metagpt.lab.compression.figures import Figures, table
 from metagpt.lab.compression.measuring import speeds
@@ -19,6 +20,8 @@ from metagpt.lab.compression.teaching import Teaching, teach
 from metagpt.lab.devices import pick_device
 from metagpt.lab.evaluation.report import Score
 from metagpt.lab.finetuning.base import find_base, open_tokenizer
+from metagpt.lab.inheritance import inherited
+from metagpt.lab.saving import check_new
 
 __all__ = ["Distillation", "distill"]
 
@@ -83,6 +86,8 @@ def distill(
     _check(chosen, where, train, data, student)
     device = str(pick_device(chosen.device))
     taught_by = open_subject(teacher, device=device)
+    taught_by.check(train)
+    taught_by.check(data)
     taught = student_of(taught_by, layers=chosen.layers or 1) if student is None else _open_student(student, taught_by, device)
     _check_pair(taught_by, taught, chosen)
     baseline = taught.copied() if chosen.baseline else None
@@ -120,8 +125,7 @@ def _check(settings: DistillSettings, folder: Path, train: TextData, data: TextD
         raise LabError("distill: found an empty set; expected examples to learn from, and others to score on. Give both.")
     if (student is None) == (settings.layers is None):
         raise LabError("distill: found both or neither of student and layers; expected one: a model, or how many layers. Give one of them.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise LabError(f"distill: found {str(folder)!r} with something in it; expected a new folder. Name another.")
+    check_new(folder, "distill")
 
 
 def _check_pair(teacher: Subject, student: Subject, settings: DistillSettings) -> None:
@@ -146,13 +150,14 @@ def _open_student(student: object, teacher: Subject, device: str) -> Subject:
     """A base with a head for the teacher's task."""
     if teacher.finetuned is None:
         return open_subject(student, device=device)
-    source = find_base(student).source
+    base = find_base(student)
+    source = base.source
     model = teacher.finetuned.task.open_model(source).eval().to(device)
     tokenizer = open_tokenizer(source)
     old = teacher.with_model(model)
     assert old.finetuned is not None, "the teacher has a task"
     old.finetuned.tokenizer = tokenizer
-    return Subject(model, tokenizer, old.finetuned)
+    return Subject(model, tokenizer, old.finetuned, base.card)
 
 
 def _answered(teacher: Subject, train: TextData) -> TextData:
@@ -188,12 +193,10 @@ def _teach(
     teach(student, teacher, train, teaching, checkpoint=None if checkpoint is None else checkpoint / name, on_step=tell)
 
 
-def _card(student: Subject, teacher: Subject, scores: list[Score]) -> Any:
-    from metagpt.hub.card import Card
-
+def _card(student: Subject, teacher: Subject, scores: list[Score]) -> Card:
     card = teacher.finetuned.record.card(teacher.finetuned.task.pipeline, None) if teacher.finetuned is not None else None
     summary = card.summary if card is not None else "A language model."
-    return Card(
+    made = Card(
         summary=f"{summary} A student distilled from it.",
         task=card.task if card is not None else "text-generation",
         library="transformers",
@@ -205,3 +208,4 @@ def _card(student: Subject, teacher: Subject, scores: list[Score]) -> Any:
             " student.\n\nLoad it with `metagpt.lab.load_compressed(folder)`.\n"
         ),
     )
+    return inherited(inherited(made, student.card), teacher.card)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from metagpt.hub.data import TextData, load_data
 from metagpt.lab.compression.compressing import compress
 from metagpt.lab.compression.settings import CompressSettings
 from metagpt.lab.jobs import RunFolder
+from metagpt.lab.saving import fresh
 
-__all__ = ["Settings", "fresh", "load_set", "pushed", "run"]
+__all__ = ["Settings", "load_set", "pushed", "run"]
 
 
 class Settings(CompressSettings):
@@ -39,12 +39,6 @@ def run(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
     folder.write_text("report.md", str(done))
     results = {**done.as_json(), "model": str(where)}
     return pushed(results, settings.hub_name, where, settings.model, folder)
-
-
-def fresh(folder: Path) -> Path:
-    """The place of the model; what a run left there that was cut before it knew its results is made anew."""
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
 
 
 def load_set(settings: Any, source: str) -> TextData:  # Any: settings with the names of the columns

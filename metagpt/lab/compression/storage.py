@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metagpt.errors import LabError
-from metagpt.hub.card import Card, render_card
+from metagpt.hub.card import Card, read_card, render_card
 from metagpt.lab.compression.quantize import put_quantized, unpack_model
 from metagpt.lab.compression.structured import linear_shapes, reshape_linears
 from metagpt.lab.compression.subject import Subject
@@ -23,6 +21,7 @@ from metagpt.lab.finetuning.base import open_tokenizer, opened
 from metagpt.lab.finetuning.finetuned import FinetunedModel
 from metagpt.lab.finetuning.record import RECORD, read_record
 from metagpt.lab.finetuning.tasks import read_task
+from metagpt.lab.saving import whole_folder
 from metagpt.models.local.bars import bars_for
 
 __all__ = ["ABOUT", "float32_bytes", "load_compressed", "open_predictor", "save_compressed", "weight_bytes"]
@@ -44,22 +43,9 @@ def save_compressed(subject: Subject, folder: Path, about: Mapping[str, Any], ca
     Raises:
         LabError: the folder holds something, or there is no room.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise LabError(f"compress: found {str(folder)!r} with something in it; expected a new folder. Name another.")
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    try:
-        aside.mkdir(parents=True)
+    with whole_folder(folder, "compress") as aside:
         _write(subject, aside, about)
         (aside / "README.md").write_text(render_card(card), encoding="utf-8")
-        if folder.is_dir():
-            folder.rmdir()
-        aside.rename(folder)
-    except OSError as error:
-        raise LabError(
-            f"compress: {folder}: {error.strerror or error}; expected room, and a place that may be written. Make room."
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
@@ -138,7 +124,7 @@ def load_compressed(folder: Path | str, *, unpack: bool = False, device: str = "
     tokenizer = open_tokenizer(str(where))
     model = model.eval().to(device)
     finetuned = None if record is None or task is None else FinetunedModel(model, tokenizer, task, record)
-    return Subject(model, tokenizer, finetuned)
+    return Subject(model, tokenizer, finetuned, read_card(where))
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from metagpt.errors import LabError
+from metagpt.hub.card import Card
 from metagpt.hub.data import TextData
 from metagpt.lab.evaluation.evaluate import scored
 from metagpt.lab.evaluation.measures import mean_measure
@@ -36,6 +37,8 @@ class Subject:
     tokenizer: Any
     finetuned: FinetunedModel | None = None
     """The model as it predicts; None for a bare language model."""
+    card: Card = Card()
+    """What the model that it was opened from says of itself."""
 
     def copied(self) -> Subject:
         """A deep copy, to compress the one and keep the other."""
@@ -45,12 +48,21 @@ class Subject:
         """The same tokenizer and task with another model."""
         old = self.finetuned
         new = None if old is None else FinetunedModel(model, old.tokenizer, old.task, replace(old.record, merged=old.record.is_adapter))
-        return Subject(model, self.tokenizer, new)
+        return Subject(model, self.tokenizer, new, self.card)
 
     @property
     def is_generator(self) -> bool:
         """Whether its logits predict the next token."""
         return self.finetuned is None or self.finetuned.task.evaluation == "generation"
+
+    def check(self, data: TextData) -> None:
+        """Refuse labels that its task does not know.
+
+        Raises:
+            LabError: with the first example of each.
+        """
+        if self.finetuned is not None:
+            self.finetuned.check(data)
 
     def features(self, data: TextData, *, labelled: bool = True) -> list[Features]:
         """The examples as the model takes them; of a bare language model every token is a label."""
@@ -125,14 +137,14 @@ def open_subject(model: object, *, device: str = "cpu") -> Subject:
     tokenizer = open_tokenizer(base.source)
     with opened(base.source):
         loaded: Any = AutoModelForCausalLM.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-    return Subject(loaded.eval().to(device), tokenizer)
+    return Subject(loaded.eval().to(device), tokenizer, card=base.card)
 
 
 def _of_finetuned(model: FinetunedModel, device: str) -> Subject:
     if model.record.is_adapter:
         model = FinetunedModel(copy.deepcopy(model.model), model.tokenizer, model.task, model.record).merged()
     model.model = model.model.float().eval().to(device)
-    return Subject(model.model, model.tokenizer, model)
+    return Subject(model.model, model.tokenizer, model, model.record.card(model.task.pipeline, None))
 
 
 def tokens_in(features: Sequence[Features]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from metagpt.lab.compression.losses import distillation_loss
 from metagpt.lab.compression.students import have_same_tokens
 from metagpt.lab.compression.subject import Subject, counted
 from metagpt.lab.finetuning.batches import Collate, Features
+from metagpt.lab.progress import progress_bar
 from metagpt.lab.train import fit
 
 __all__ = ["Teaching", "teach"]
@@ -93,8 +93,6 @@ def teach(
     Raises:
         LabError: a loss that is no number.
     """
-    from tqdm import tqdm
-
     device = student.model.device
     shares_tokens = teacher is None or have_same_tokens(student, teacher)
     others = None if teacher is None or shares_tokens else (teacher.features(data), teacher.collate)
@@ -114,7 +112,7 @@ def teach(
         student.model, batches, optimizer=_optimizer(student.model, teaching), schedule=teaching.rate, max_steps=teaching.steps,
         loss_of=loss_of, start=None if checkpoint is None else read_checkpoint(checkpoint),
     )  # fmt: skip
-    with tqdm(total=teaching.steps, desc="steps", disable=None, file=sys.stderr) as bar:
+    with progress_bar(teaching.steps, "teach") as bar:
         for step in steps:
             if after_step is not None:
                 after_step(student.model)

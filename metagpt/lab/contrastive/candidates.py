@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from metagpt.errors import LabError
-from metagpt.hub import Entry, ModelHub, SelectedModel
+from metagpt.hub import Card, Entry, ModelHub, SelectedModel
 from metagpt.hub.builtin import MINILM
+from metagpt.hub.card import read_card
+from metagpt.lab.inheritance import cached_card
 
 __all__ = ["Candidate", "ModelSource", "candidates_of"]
 
@@ -27,6 +29,8 @@ class Candidate:
     """Or the id of a cached model."""
     reference: str | None = None
     """In the hub, for the lineage."""
+    card: Card = Card()
+    """What it says of itself."""
 
 
 def candidates_of(models: ModelSource | Sequence[ModelSource] | None, hub: ModelHub | None = None) -> list[Candidate]:
@@ -45,23 +49,23 @@ def candidates_of(models: ModelSource | Sequence[ModelSource] | None, hub: Model
 
 def _candidate(model: ModelSource, hub: ModelHub | None) -> Candidate:
     if isinstance(model, SelectedModel):
-        return Candidate(model.reference, str(model.folder), model.reference)
+        return Candidate(model.reference, str(model.folder), model.reference, model.card)
     if isinstance(model, Entry):
         return _in_hub(model.reference, hub)
     path = Path(model).expanduser()
     if path.is_dir():
-        return Candidate(path.name, str(path))
+        return Candidate(path.name, str(path), card=read_card(path))
     name = os.fspath(model)
     if name.startswith("hub:") or "@" in name:
         return _in_hub(name.removeprefix("hub:"), hub)
     if name in ("minilm", MINILM):
         return _in_hub(f"{MINILM}@1", hub)
     if name.count("/") == 1 and not path.is_absolute():
-        return Candidate(name, name)
+        return Candidate(name, name, card=cached_card(name))
     raise LabError(f"contrastive: found the model {name!r}; expected minilm, a folder, hub:NAME@VERSION or ORG/NAME. Correct it.")
 
 
 def _in_hub(reference: str, hub: ModelHub | None) -> Candidate:
     opened = hub or ModelHub()
     entry = opened.get(reference)
-    return Candidate(entry.reference, str(opened.folder(entry.reference)), entry.reference)
+    return Candidate(entry.reference, str(opened.folder(entry.reference)), entry.reference, opened.card(entry))

@@ -15,6 +15,7 @@ from metagpt.lab.contrastive.settings import ContrastiveConfig
 from metagpt.lab.contrastive.trainer import ContrastiveTrainer
 from metagpt.lab.contrastive.training import Progress
 from metagpt.lab.jobs import JobSettings, RunFolder
+from metagpt.lab.saving import fresh
 
 __all__ = ["Settings", "run"]
 
@@ -41,6 +42,7 @@ class Settings(JobSettings):
     learning_rate: float = Field(_DEFAULTS.learning_rate, description="At the peak.", gt=0)
     batch_size: int = Field(_DEFAULTS.batch_size, description="Texts in a batch, about.", ge=8)
     tuned_share: float = Field(_DEFAULTS.tuned_share, description="Of the tuned weights in the mean with those at the start.", ge=0, le=1)
+    allow_leaks: bool = Field(_DEFAULTS.allow_leaks, description="Accept texts that stand in several of the sets.")
     name: str | None = Field(None, description="Push the result to the hub under this name.")
 
 
@@ -65,13 +67,13 @@ def run(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
         folder.log(model=name, **asdict(progress))
 
     trainer = ContrastiveTrainer(models=models, config=_config(settings), device=settings.device, watch=watch)
-    model = trainer.fit(train, validation, checkpoint=folder.checkpoint)
+    model = trainer.fit(train, validation, test=test, checkpoint=folder.checkpoint)
     results: dict[str, Any] = {"examples": len(train), "base": model.base, "table": [asdict(line) for line in model.table]}
     if test is not None:
         report = model.evaluate(test)
         results |= {"accuracy": report["accuracy"], "f1_macro": report["f1_macro"]}
         folder.write_text("report.md", f"{report}\n")
-    model.save(folder.path / "model")
+    model.save(fresh(folder.path / "model"))
     if settings.name is not None:
         results["hub"] = model.push(settings.name).reference
     return results | {"model": str(folder.path / "model")}
@@ -85,5 +87,6 @@ def _config(settings: Settings) -> ContrastiveConfig:
         learning_rate=settings.learning_rate,
         batch_size=settings.batch_size,
         tuned_share=settings.tuned_share,
+        allow_leaks=settings.allow_leaks,
         seed=settings.seed,
     )

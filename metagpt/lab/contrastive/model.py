@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from metagpt.errors import LabError
 from metagpt.hub import Card, Entry, ModelHub
-from metagpt.hub.card import render_card
+from metagpt.hub.card import read_card, render_card
 from metagpt.hub.data import TextData
 from metagpt.hub.data.examples import place
 from metagpt.lab.contrastive.encoder import TrainedEncoder
 from metagpt.lab.contrastive.head import LinearHead
+from metagpt.lab.inheritance import inherited
+from metagpt.lab.saving import whole_folder
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -59,6 +61,8 @@ class ContrastiveModel:
     """What it was trained from."""
     parents: Sequence[str] = ()
     """For the lineage in a hub."""
+    base_card: Card = Card()
+    """What the base says of itself: language and license are the model's, too."""
     table: Sequence[Trained] = ()
     """All models that were trained, the best first."""
 
@@ -97,14 +101,17 @@ class ContrastiveModel:
         return evaluate_model(self.predict(data), data.labels)
 
     def save(self, folder: Path | str) -> None:
-        """Write encoder, head, classes and card into a folder."""
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        self.encoder.save(target)
-        self.head.save(target / _HEAD)
+        """Write encoder, head, classes and card into a new folder.
+
+        Raises:
+            LabError: the folder holds something, or the disk has no room; then nothing was written.
+        """
         said = {"classes": list(self.classes_), "base": self.base, "max_tokens": self.encoder.max_tokens, "parents": list(self.parents)}
-        (target / _SETTINGS).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
-        (target / "README.md").write_text(render_card(self._card()), encoding="utf-8")
+        with whole_folder(Path(folder).expanduser(), "save") as aside:
+            self.encoder.save(aside)
+            self.head.save(aside / _HEAD)
+            (aside / _SETTINGS).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
+            (aside / "README.md").write_text(render_card(self._card()), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path | str, *, device: str = "cpu") -> ContrastiveModel:
@@ -123,6 +130,7 @@ class ContrastiveModel:
             classes_=said["classes"],
             base=said["base"],
             parents=said["parents"],
+            base_card=read_card(found),
         )
 
     def push(self, name: str, *, hub: ModelHub | None = None, alias: str | None = None, card: Card | None = None) -> Entry:
@@ -136,7 +144,7 @@ class ContrastiveModel:
     def _card(self) -> Card:
         shown = ", ".join(map(str, self.classes_[:12])) + (", …" if len(self.classes_) > 12 else "")
         accuracy = next((line.accuracy for line in self.table if line.accuracy is not None), None)
-        return Card(
+        card = Card(
             summary=f"Classifies short texts as one of {len(self.classes_)}: {shown}.",
             task="text-classification",
             library="metagpt",
@@ -146,3 +154,4 @@ class ContrastiveModel:
             metrics={} if accuracy is None else {"validation_accuracy": round(accuracy, 4)},
             text=f"# Few-shot classifier\n\nTrained from {self.base} by a contrastive loss, with logistic regression on its vectors.\n",
         )
+        return inherited(card, self.base_card)

@@ -32,6 +32,8 @@ class ContrastiveConfig:
     weight_decay: float = 0.01
     max_tokens: int = 128
     """Of a text; the rest is cut off."""
+    allow_leaks: bool = False
+    """Whether texts may stand in the training set and in those that it is judged by."""
     seed: int = 7
 
     def __post_init__(self) -> None:

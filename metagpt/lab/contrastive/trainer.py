@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,19 +61,28 @@ class ContrastiveTrainer:
         self._hub = hub
         self._watch = watch
 
-    def fit(self, train: TextData, validation: TextData | None = None, *, checkpoint: Path | None = None) -> ContrastiveModel:
+    def fit(
+        self,
+        train: TextData,
+        validation: TextData | None = None,
+        *,
+        test: TextData | None = None,
+        checkpoint: Path | None = None,
+    ) -> ContrastiveModel:
         """Train each model, and return the one with the best accuracy on the validation set, with the table of all.
 
         Args:
             train: Texts with their classes.
             validation: To choose by, and to make the probabilities honest by. Left out with several models, a fifth of every class
                 is held out to choose by, and the best is then trained anew on all; left out with one, it is trained on all.
+            test: Only checked, for labels that training never shows and for leaks; evaluate the result on it.
             checkpoint: A folder to go on from; it is made if it is not there.
 
         Raises:
             LabError: data that cannot be trained on, no model that loads, or a loss that is no number. Nothing is written then.
         """
-        classes = _checked(train, validation)
+        others = {name: part for name, part in (("validation", validation), ("test", test)) if part is not None}
+        classes = _checked(train, others, allow_leaks=self.config.allow_leaks)
         candidates = candidates_of(self.models, self._hub)
         device = str(pick_device(self.device))
         work = _Work(self.config, classes, device, checkpoint, self._watch)
@@ -128,7 +137,9 @@ class _Work:
             accuracy = float((head.logits(vectors_ND).argmax(-1) == wanted_N).double().mean())
             head = fit_temperature(head, vectors_ND, wanted_N)
         parents = tuple(parent for parent in (candidate.reference, _dataset(train)) if parent)
-        model = ContrastiveModel(encoder=encoder.eval(), head=head, classes_=self.classes, base=candidate.name, parents=parents)
+        model = ContrastiveModel(
+            encoder=encoder.eval(), head=head, classes_=self.classes, base=candidate.name, parents=parents, base_card=candidate.card
+        )  # fmt: skip
         seconds = time.perf_counter() - started
         return model, Trained(name=candidate.name, accuracy=accuracy, loss=last[0] if last else None, seconds=seconds)
 
@@ -167,15 +178,14 @@ def _best_of(
     return best[0], sorted(table, key=lambda line: (bool(line.problem), -(line.accuracy or 0.0)))
 
 
-def _checked(train: TextData, validation: TextData | None) -> list[Any]:
+def _checked(train: TextData, others: Mapping[str, TextData], *, allow_leaks: bool) -> list[Any]:
     """The classes, where the data can be trained on."""
     classes = train.classes
     if any(isinstance(label, list | float) for label in train.labels):
         raise LabError(f"{train.name}: found tags or numbers as labels; expected one class for each text. Load it with its classes.")
     if len(classes) < 2:
         raise LabError(f"{train.name}: found {len(classes)} class(es); expected two or more. Add examples of another.")
-    if validation is not None:
-        check_splits({"train": train, "validation": validation})
+    check_splits({"train": train, **others}, allow_leaks=allow_leaks)
     return classes
 
 

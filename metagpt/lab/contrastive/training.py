@@ -16,6 +16,7 @@ from metagpt.lab.contrastive.encoder import Tokens, TrainedEncoder
 from metagpt.lab.contrastive.head import LinearHead, fit_head
 from metagpt.lab.contrastive.losses import nt_xent, supervised_contrastive
 from metagpt.lab.contrastive.settings import ContrastiveConfig
+from metagpt.lab.progress import progress_bar
 from metagpt.lab.train import fit
 
 __all__ = ["Progress", "tune_encoder", "tuned_head"]
@@ -68,11 +69,14 @@ def tune_encoder(
         torch.manual_seed(config.seed)
         schedule = partial(_warm_up_and_fall, steps=steps)
         loss_of = partial(_loss, tokens=tokens, targets=torch.tensor(targets, device=encoder.device), config=config)
-        for step in fit(encoder, batches, optimizer=optimizer, schedule=schedule, max_steps=steps, loss_of=loss_of, start=start):
-            if watch is not None:
-                watch(Progress(step.number, steps, step.loss))
-            if checkpoint is not None and step.number % _SAVE_EVERY == 0:
-                write_checkpoint(checkpoint, step.state())
+        made = fit(encoder, batches, optimizer=optimizer, schedule=schedule, max_steps=steps, loss_of=loss_of, start=start)
+        with progress_bar(steps, "contrast", done=0 if start is None else start["number"]) as bar:
+            for step in made:
+                if watch is not None:
+                    watch(Progress(step.number, steps, step.loss))
+                if checkpoint is not None and step.number % _SAVE_EVERY == 0:
+                    write_checkpoint(checkpoint, step.state())
+                bar.update()
     _interpolate(trained, begun, config.tuned_share)
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metagpt.errors import LabError
+from metagpt.hub.card import Card, read_card
 from metagpt.hub.selection import SelectedModel
+from metagpt.lab.inheritance import cached_card
 
 if TYPE_CHECKING:
     from metagpt.hub.hub import ModelHub
@@ -26,6 +28,8 @@ class Base:
     """A folder, or the id of a model of a hub of transformers."""
     reference: str | None
     """`hub:NAME@VERSION` or `hf:ORG/NAME`; None for a folder, which no hub knows."""
+    card: Card = Card()
+    """What it says of itself."""
 
 
 def find_base(model: object, hub: ModelHub | None = None) -> Base:
@@ -39,9 +43,9 @@ def find_base(model: object, hub: ModelHub | None = None) -> Base:
         LabError: no such folder, or nothing that names a model.
     """
     if isinstance(model, SelectedModel):
-        return Base(os.fspath(model), f"hub:{model.reference}")
+        return Base(os.fspath(model), f"hub:{model.reference}", model.card)
     if isinstance(model, os.PathLike):
-        return Base(str(_folder(Path(model))), None)
+        return _of_folder(Path(model))
     if not isinstance(model, str) or not model:
         raise LabError(f"finetune: found the model {model!r}; expected a folder, 'hub:NAME@VERSION' or an id such as 'ORG/NAME'. Name one.")
     if model.startswith("hub:"):
@@ -51,17 +55,17 @@ def find_base(model: object, hub: ModelHub | None = None) -> Base:
         entry = opened_hub.get(model)
         if entry.kind != "model":
             raise LabError(f"finetune: {model}: found the {entry.kind} {entry.reference}; expected a whole model. Name its base.")
-        return Base(str(opened_hub.folder(entry.reference)), f"hub:{entry.reference}")
+        return Base(str(opened_hub.folder(entry.reference)), f"hub:{entry.reference}", opened_hub.card(entry))
     name = model.removeprefix("hf:")
     if not model.startswith("hf:") and (Path(model).expanduser().is_dir() or name.count("/") != 1 or name.startswith((".", "~"))):
-        return Base(str(_folder(Path(model).expanduser())), None)
-    return Base(name, f"hf:{name}")
+        return _of_folder(Path(model).expanduser())
+    return Base(name, f"hf:{name}", cached_card(name))
 
 
-def _folder(path: Path) -> Path:
+def _of_folder(path: Path) -> Base:
     if not (path / "config.json").is_file():
         raise LabError(f"finetune: found no config.json in {str(path)!r}; expected the folder of a model. Correct the path.")
-    return path.absolute()
+    return Base(str(path.absolute()), None, read_card(path))
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from metagpt.lab.progress import shown
+
 __all__ = ["IGNORED", "Collate", "Features", "batches_by_length", "each_logits"]
 
 Features = Mapping[str, Any]
@@ -47,7 +49,7 @@ def each_logits(model: Any, features: Sequence[Features], collate: Collate, batc
     """The logits of every example, in float32 on the processor; those of padding are cut off where there is one for each token."""
     found: list[Tensor | None] = [None] * len(features)
     model.eval()
-    for places in batches_by_length(features, batch_size):
+    for places in shown(batches_by_length(features, batch_size), len(features), "predict"):
         batch = {name: tensor.to(model.device) for name, tensor in collate([features[place] for place in places]).items()}
         with torch.inference_mode():
             logits = model(**batch).logits.float().cpu()

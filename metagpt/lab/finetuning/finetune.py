@@ -127,7 +127,8 @@ def _trained(
     trained, parameters = count_trained(model)
     record = Record(
         settings=settings, task=task.describe(), base=base.source, base_reference=base.reference, data=train.name,
-        data_digest=train.digest, data_references=_references(train), examples=len(train), trained=trained, parameters=parameters,
+        data_digest=train.digest, data_references=_references(train), languages=base.card.languages,
+        license=base.card.license, examples=len(train), trained=trained, parameters=parameters,
         history=tuple(history),
     )  # fmt: skip
     return FinetunedModel(model.eval(), tokenizer, task, record)

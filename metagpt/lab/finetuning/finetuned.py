@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +23,8 @@ from metagpt.lab.finetuning.record import Record, read_record
 from metagpt.lab.finetuning.sequences import Classification, Regression
 from metagpt.lab.finetuning.tagging import OUTSIDE, Tagging, first_tokens
 from metagpt.lab.finetuning.tasks import Task, read_task
+from metagpt.lab.progress import shown
+from metagpt.lab.saving import whole_folder
 
 if TYPE_CHECKING:
     from metagpt.hub.hub import ModelHub
@@ -104,11 +104,19 @@ class FinetunedModel:
         Raises:
             LabError: a label that the model cannot say.
         """
-        if isinstance(self.task, Classification | Tagging):
-            check_known(self.record.settings.task, self._known(), data, data.name)
+        self.check(data)
         labels = [float(label) for label in data.labels] if isinstance(self.task, Regression) else data.labels
         self.report = evaluate_model(self.predict(data), labels, task=self.task.evaluation, title=title or f"Evaluation on {data.name}")
         return self.report
+
+    def check(self, data: TextData) -> None:
+        """Refuse labels that the model cannot say.
+
+        Raises:
+            LabError: with the first example of each.
+        """
+        if isinstance(self.task, Classification | Tagging):
+            check_known(self.record.settings.task, self._known(), data, data.name)
 
     def _known(self) -> set[Any]:
         return set(self.classes_) if isinstance(self.task, Classification) else {tag.partition("-")[2] or tag for tag in self.classes_}
@@ -136,7 +144,7 @@ class FinetunedModel:
         collate = Collate(self.tokenizer.pad_token_id, side="left")
         found = [""] * len(features)
         self.model.eval()
-        for places in batches_by_length(features, settings.batch_size):
+        for places in shown(batches_by_length(features, settings.batch_size), len(features), "generate"):
             batch = {name: tensor.to(self.model.device) for name, tensor in collate([features[place] for place in places]).items()}
             with torch.inference_mode():
                 tokens = self.model.generate(
@@ -173,23 +181,8 @@ class FinetunedModel:
             LabError: the folder holds something, or the disk has no room; then nothing was written.
         """
         target = Path(folder).expanduser().absolute()
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise LabError(
-                f"save: found {str(target)!r} with something in it; expected a new folder, as nothing is overwritten. Name another."
-            )
-        aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        try:
-            aside.mkdir(parents=True)
+        with whole_folder(target, "save") as aside:
             self._write(aside)
-            if target.is_dir():
-                target.rmdir()
-            aside.rename(target)
-        except OSError as error:
-            raise LabError(
-                f"save: {target}: {error.strerror or error}; expected room and a folder that may be written. Name another."
-            ) from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
         return target
 
     def _write(self, folder: Path) -> None:

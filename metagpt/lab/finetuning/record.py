@@ -41,6 +41,10 @@ class Record:
     data_digest: str
     data_references: tuple[str, ...] = ()
     """The sets as the hub knows them, for the lineage."""
+    languages: tuple[str, ...] = ()
+    """Of the base, as its card says."""
+    license: str | None = None
+    """Of the base, likewise."""
     examples: int
     trained: int
     parameters: int
@@ -71,6 +75,8 @@ class Record:
             base_models=(base,),
             datasets=tuple(reference.removeprefix("hub:") for reference in self.data_references),
             tags=("fine-tuned", self.settings.method),
+            languages=self.languages,
+            license=self.license,
             predictor="finetuned",
             metrics=report.values if report else {},
             text=self._text(summary, report),
@@ -97,9 +103,8 @@ def read_record(folder: Path) -> Record:
     try:
         said = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         settings = FinetuneSettings.model_validate(said.pop("settings"))
-        return Record(
-            **{**said, "settings": settings, "data_references": tuple(said["data_references"]), "history": tuple(said["history"])}
-        )
+        lists = {name: tuple(said.get(name, ())) for name in ("data_references", "languages", "history")}
+        return Record(**{**said, "settings": settings, **lists})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LabError(
             f"{folder}: found no {RECORD} that reads ({error}); expected the folder of a fine-tuned model. Name another."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,12 +12,14 @@ import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from metagpt.errors import LabError
+from metagpt.lab.checkpoints import last_whole_checkpoint, trainer_checkpoints
 from metagpt.lab.devices import pick_device
 from metagpt.lab.finetuning.base import silent
 from metagpt.lab.finetuning.batches import Collate, Features
 from metagpt.lab.finetuning.losses import Loss
 from metagpt.lab.finetuning.settings import FinetuneSettings
 from metagpt.lab.finetuning.tasks import Task
+from metagpt.lab.training_bar import TrainingBar
 
 if TYPE_CHECKING:
     from metagpt.lab.robustness.adversary import Adversary
@@ -95,11 +95,11 @@ def train(
             train_dataset=features,
             eval_dataset=validation or None,
             compute_metrics=(lambda found: _metrics(task, found)) if validation and task.score_name else None,
-            callbacks=callbacks + ([_reporting(on_log)] if on_log else []),
+            callbacks=[TrainingBar("finetune"), *callbacks, *([_reporting(on_log)] if on_log else [])],
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
-        last = last_whole_checkpoint(checkpoint) if checkpoint is not None else None
         stack.enter_context(silent())
+        last = stack.enter_context(trainer_checkpoints(Path(work), "finetune"))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         return [dict(line) for line in trainer.state.log_history]
 
@@ -153,7 +153,7 @@ def _arguments(settings: FinetuneSettings, task: Task, work: str, *, has_validat
         label_names=["labels"],
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        disable_tqdm=not sys.stderr.isatty(),
+        disable_tqdm=True,  # `TrainingBar` draws it
         report_to="none",
     )
     return _place(arguments, device)
@@ -177,15 +177,3 @@ def _metrics(task: Task, found: Any) -> dict[str, float]:
     rows = [torch.as_tensor(row) for row in found.predictions]
     labels = [torch.as_tensor(row) for row in found.label_ids]
     return {str(task.score_name): task.score(rows, labels)}
-
-
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: its state is what is written last."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for path in found:
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path
-    return None

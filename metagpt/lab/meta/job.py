@@ -18,6 +18,7 @@ from metagpt.lab.meta.report import compare_adaptation, measure_adaptation
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.meta.sinusoid import Regressor, SinusoidTasks
 from metagpt.lab.meta.training import Start, meta_train
+from metagpt.lab.saving import fresh
 
 __all__ = ["Settings", "run"]
 
@@ -38,14 +39,15 @@ class Settings(JobSettings):
     ways: int = Field(5, description="Classes in a task.", ge=2)
     shots: int = Field(5, description="Support examples of a class, or of a sine wave.", ge=1)
     queries: int = Field(5, description="Query examples of a class, or of a sine wave.", ge=1)
-    inner_rate: float | None = Field(None, description="Rate of adapting the shared parameters (text: 0; sinusoid: 0.02).", ge=0)
+    inner_rate: float | None = Field(None, description="Rate of adapting what is shared (text: 0, with reptile 0.1; sinusoid: 0.02).", ge=0)
     head_rate: float = Field(10.0, description="Rate of adapting a task's own head.", gt=0)
-    inner_steps: int | None = Field(None, description="Steps of adapting (text: 5; sinusoid: 1).", ge=1)
+    inner_steps: int | None = Field(None, description="Steps of adapting (text: 5; sinusoid: 1, with reptile 5).", ge=1)
     learn_rates: bool = Field(False, description="Learn the inner rates with the start (Meta-SGD).")
     meta_rate: float | None = Field(None, description="Rate of meta-training (text: 0.001; sinusoid: 0.002).", gt=0)
     iterations: int | None = Field(None, description="Batches of tasks (text: 60; sinusoid: 3000).", ge=1)
     tasks: int | None = Field(None, description="Tasks in a batch (text: 8; sinusoid: 25).", ge=1)
     test_tasks: int = Field(200, description="Tasks to test on.", ge=2)
+    allow_leaks: bool = Field(False, description="Accept texts and classes that stand in several of the sets.")
     name: str | None = Field(None, description="Push the learner of texts to the hub under this name.")
 
 
@@ -67,9 +69,10 @@ def run(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
 
 
 def _sinusoid(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
-    config = _config(settings, inner_rate=0.02, inner_steps=1, meta_rate=2e-3, iterations=3000, tasks=25)
+    steps = 5 if settings.algorithm == "reptile" else 1
+    config = _config(settings, inner_rate=0.02, inner_steps=steps, meta_rate=2e-3, iterations=3000, tasks=25)
     torch.manual_seed(settings.seed)
-    start = Start(Regressor(), inner_rate=config.inner_rate, learn_rates=config.learn_rates)
+    start = Start(Regressor(), inner_rate=config.shared_rate, learn_rates=config.learn_rates)
     tasks = SinusoidTasks(shots=settings.shots, queries=settings.queries, tasks=config.tasks, seed=settings.seed)
     begun = read_checkpoint(folder.checkpoint)
     for step in meta_train(start, tasks, config, resume=begun):
@@ -86,13 +89,14 @@ def _sinusoid(settings: Settings, folder: RunFolder) -> Mapping[str, Any]:
 def _text(settings: Settings, data: str, folder: RunFolder) -> Mapping[str, Any]:
     train = load_data(data, text=settings.text, label=settings.label)
     validation, test = (_loaded(source, settings) for source in (settings.validation, settings.test))
-    config = _config(settings, inner_rate=0.0, inner_steps=5, meta_rate=1e-3, iterations=60, tasks=8)
+    config = _config(settings, inner_rate=None, inner_steps=5, meta_rate=1e-3, iterations=60, tasks=8)
     shape = EpisodeShape(ways=settings.ways, shots=settings.shots, queries=settings.queries, group=settings.group)
     learner = MetaLearner(config)
     learner.fit(
-        train, validation, shape=shape, checkpoint=folder.checkpoint, watch=lambda step: folder.log(step=step.number, loss=step.loss)
-    )
-    target = folder.path / "model"
+        train, validation, test=test, shape=shape, checkpoint=folder.checkpoint,
+        watch=lambda step: folder.log(step=step.number, loss=step.loss),
+    )  # fmt: skip
+    target = fresh(folder.path / "model")
     learner.save(target)
     results: dict[str, Any] = {"measure": "accuracy", "model": str(target)}
     if test is not None:
@@ -116,6 +120,7 @@ def _config(settings: Settings, **defaults: Any) -> MetaConfig:  # Any: the defa
         algorithm=settings.algorithm,
         head_rate=settings.head_rate,
         learn_rates=settings.learn_rates,
+        allow_leaks=settings.allow_leaks,
         seed=settings.seed,
         **{**defaults, **given},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,18 @@ import torch
 from torch import Tensor
 
 from metagpt.errors import LabError
-from metagpt.hub.data import TextData
+from metagpt.hub.builtin import MINILM
+from metagpt.hub.card import Card, render_card
+from metagpt.hub.data import TextData, find_leaks
 from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
+from metagpt.lab.inheritance import card_of_encoder, inherited
 from metagpt.lab.meta.adaptation import Parameters, Points, adapt
 from metagpt.lab.meta.episodes import Episodes
 from metagpt.lab.meta.report import AdaptationReport, measure_adaptation
 from metagpt.lab.meta.settings import MetaConfig
 from metagpt.lab.meta.text_network import TextNetwork, TextNetworkConfig
 from metagpt.lab.meta.training import Start, meta_train
+from metagpt.lab.saving import whole_folder
 from metagpt.lab.train import Step
 from metagpt.memory.vector.encoder import Encoder, encoder_of
 
@@ -70,6 +75,7 @@ class MetaLearner:
         train: TextData,
         validation: TextData | None = None,
         *,
+        test: TextData | None = None,
         shape: EpisodeShape = EpisodeShape(),
         checkpoint: Path | None = None,
         watch: Callable[[Step], None] | None = None,
@@ -79,14 +85,16 @@ class MetaLearner:
         Args:
             train: Texts of many classes.
             validation: Texts of other classes; the state that adapts best to them is kept, the start among them.
+            test: Only checked, for texts and classes of the others; evaluate the result on it.
             shape: Of an episode.
             checkpoint: A file to go on from if it is there; it is written now and then.
             watch: Told of every step.
 
         Raises:
-            LabError: too few classes or examples, classes that stand in both sets, or a loss that is no number.
+            LabError: too few classes or examples, texts or classes that stand in several sets, or a loss that is no number.
         """
-        self._check_apart(train, validation)
+        parts = {"training": train, "validation": validation, "test": test}
+        self._check_apart({name: part for name, part in parts.items() if part is not None})
         episodes = self._episodes(train, shape, tasks=self.config.tasks, seed=self.config.seed)
         held_out = None if validation is None else self._episodes(validation, shape, tasks=16, seed=self.config.seed + 1)
         start = self._new_start(episodes.inputs.shape[1], shape.ways)
@@ -146,16 +154,34 @@ class MetaLearner:
             return measure_adaptation(start, batches, steps=self.config.inner_steps if steps is None else steps)
 
     def save(self, folder: Path | str) -> None:
-        """Write weights and settings into a folder; `ModelHub().push` takes it, too."""
+        """Write weights, settings and card into a new folder; `ModelHub().push` takes it, too.
+
+        Raises:
+            LabError: it was not meta-trained, the folder holds something, or the disk has no room; then nothing was written.
+        """
         from safetensors.torch import save_file
 
-        start, target = self._started(), Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        start = self._started()
         network = start.network
         assert isinstance(network, TextNetwork), "made here"
-        save_file({name: value.contiguous() for name, value in start.state_dict().items()}, target / _WEIGHTS)
         said = {"config": asdict(self.config), "network": asdict(network.config), "encoder": self.encoder.name}
-        (target / _SETTINGS).write_text(json.dumps(said, indent=1), encoding="utf-8")
+        with whole_folder(Path(folder).expanduser(), "save") as aside:
+            save_file({name: value.contiguous() for name, value in start.state_dict().items()}, aside / _WEIGHTS)
+            (aside / _SETTINGS).write_text(json.dumps(said, indent=1), encoding="utf-8")
+            (aside / "README.md").write_text(render_card(self._card()), encoding="utf-8")
+
+    def _card(self) -> Card:
+        encoder = self.encoder.name
+        how = f"{self.config.algorithm} over {self.config.iterations * self.config.tasks} tasks"
+        card = Card(
+            summary=f"A start for classifying texts that adapts to new classes in {self.config.inner_steps} steps, meta-trained by {how}.",
+            task="text-classification",
+            library="metagpt",
+            base_models=(MINILM if encoder == "minilm" else Path(encoder).name,),
+            tags=("metagpt", "meta-learning", "few-shot"),
+            text=f"# Meta-learned start\n\nOn the vectors of {encoder}. Load it with `metagpt.lab.MetaLearner.load(folder)`.\n",
+        )
+        return inherited(card, card_of_encoder(encoder))
 
     @classmethod
     def load(cls, folder: Path | str, *, encoder: str | Encoder | None = None) -> MetaLearner:
@@ -181,7 +207,7 @@ class MetaLearner:
             torch.manual_seed(self.config.seed)
             network = TextNetwork(TextNetworkConfig(inputs=inputs, hidden=self.hidden, ways=ways))
         config = self.config
-        return Start(network, inner_rate=config.inner_rate, head_rate=config.head_rate, learn_rates=config.learn_rates)
+        return Start(network, inner_rate=config.shared_rate, head_rate=config.head_rate, learn_rates=config.learn_rates)
 
     def _started(self) -> Start:
         if self.start is None:
@@ -207,11 +233,20 @@ class MetaLearner:
         )  # fmt: skip
         return replace(plan, inputs=self._encode(data.texts))
 
-    @staticmethod
-    def _check_apart(train: TextData, validation: TextData | None) -> None:
-        both = sorted(set(train.classes) & set(() if validation is None else validation.classes), key=str)
-        if both:
-            raise LabError(f"meta: found the class {both[0]!r} in training and validation; expected other classes there. Move it to one.")
+    def _check_apart(self, parts: Mapping[str, TextData]) -> None:
+        """Adapting is learned from some classes and judged by others: what stands in both was no new class."""
+        if self.config.allow_leaks:
+            return
+        for (one, first), (other, second) in combinations(parts.items(), 2):
+            both = sorted(set(first.classes) & set(second.classes), key=str)
+            if both:
+                raise LabError(
+                    f"meta: found the class {both[0]!r} in {one} and {other}; expected other classes there."
+                    " Move it to one, or set allow_leaks."
+                )
+        leak = next(iter(find_leaks(parts)), None)
+        if leak is not None:
+            raise LabError(f"meta: found {leak}; expected texts of their own in every set. Move it to one, or set allow_leaks.")
 
 
 @dataclass(frozen=True, eq=False)

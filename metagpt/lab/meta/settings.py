@@ -9,6 +9,8 @@ from metagpt.errors import LabError
 
 __all__ = ["MetaConfig"]
 
+_REPTILE_RATE = 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetaConfig:
@@ -16,8 +18,8 @@ class MetaConfig:
 
     algorithm: Literal["maml", "fomaml", "reptile"] = "maml"
     """MAML differentiates through the inner steps; FOMAML does not; Reptile moves towards where the inner steps lead."""
-    inner_rate: float = 0.0
-    """alpha of the shared parameters; with 0 a task adapts what it makes itself, its head, alone."""
+    inner_rate: float | None = None
+    """alpha of the shared parameters; with 0 a task adapts what it makes itself, its head, alone. None: 0, with Reptile 0.1."""
     head_rate: float = 10.0
     """alpha of what the tasks make themselves."""
     inner_steps: int = 5
@@ -32,13 +34,22 @@ class MetaConfig:
     """In a batch."""
     clip_norm: float = 10.0
     """Meta-gradients are scaled down to this norm."""
+    allow_leaks: bool = False
+    """Whether texts and classes may stand in several of the sets."""
     seed: int = 7
+
+    @property
+    def shared_rate(self) -> float:
+        """The inner rate, or what suits the algorithm: Reptile learns only from where the shared parameters themselves are led."""
+        if self.inner_rate is not None:
+            return self.inner_rate
+        return _REPTILE_RATE if self.algorithm == "reptile" else 0.0
 
     def __post_init__(self) -> None:
         bounds = {
             "algorithm": (self.algorithm in ("maml", "fomaml", "reptile"), "'maml', 'fomaml' or 'reptile'"),
             "inner_rate": (
-                self.inner_rate > 0 or (self.inner_rate == 0 and self.algorithm != "reptile"),
+                self.shared_rate > 0 or (self.shared_rate == 0 and self.algorithm != "reptile"),
                 "0 or more, with reptile above 0",
             ),
             "head_rate": (self.head_rate > 0, "a number above 0"),

@@ -13,6 +13,7 @@ from metagpt.lab.meta.adaptation import Adaptable, Parameters, TaskBatch
 from metagpt.lab.meta.algorithms import ALGORITHMS, Rates
 from metagpt.lab.meta.rates import FixedRates, LearnedRates
 from metagpt.lab.meta.settings import MetaConfig
+from metagpt.lab.progress import progress_bar
 from metagpt.lab.train import Step, fit
 
 __all__ = ["Start", "Tasks", "meta_train"]
@@ -67,7 +68,7 @@ def meta_train(start: Start, tasks: Tasks, config: MetaConfig, *, resume: Mappin
         LabError: the loss is no number any more.
     """
     optimizer = torch.optim.Adam(start.parameters(), lr=config.meta_rate)
-    yield from fit(
+    steps = fit(
         start,
         tasks,
         optimizer=optimizer,
@@ -77,6 +78,10 @@ def meta_train(start: Start, tasks: Tasks, config: MetaConfig, *, resume: Mappin
         clip_norm=config.clip_norm,
         start=resume,
     )
+    with progress_bar(config.iterations, "meta", done=0 if resume is None else resume["number"]) as bar:
+        for step in steps:
+            yield step
+            bar.update()
 
 
 def _loss(model: nn.Module, batch: TaskBatch, *, config: MetaConfig) -> Tensor:

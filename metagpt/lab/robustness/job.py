@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from metagpt.lab.robustness.augmenting import augment
 from metagpt.lab.robustness.drops import RobustnessReport, robustness_report
 from metagpt.lab.robustness.perturbations import check_kinds, read_synonyms
 from metagpt.lab.robustness.settings import RobustnessSettings
+from metagpt.lab.saving import fresh
 
 __all__ = ["Settings", "run"]
 
@@ -47,8 +47,7 @@ def run(settings: RobustnessSettings, folder: RunFolder) -> Mapping[str, Any]:
         on_log=lambda values: folder.log(**values), **chosen,
     )  # fmt: skip
     results |= _reported(trained, test, settings, synonyms, folder, "robustness").as_json()
-    where = folder.path / "model"
-    shutil.rmtree(where, ignore_errors=True)  # of a run that was cut before it knew its results
+    where = fresh(folder.path / "model")
     results["model"] = str(trained.save(where))
     if settings.hub_name is not None:
         results["pushed"] = trained.push(settings.hub_name, parents=[f"run:{folder.path.name}"]).reference

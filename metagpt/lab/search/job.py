@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from metagpt.lab.jobs import RunFolder
+from metagpt.lab.progress import progress_bar
 from metagpt.lab.search.charts import draw_history, draw_importances, importances_of
 from metagpt.lab.search.settings import SearchSettings
 from metagpt.lab.search.study import finished, open_study, quiet, requeue_cut, sampler_of
@@ -42,13 +42,11 @@ def run(settings: SearchSettings, folder: RunFolder) -> Mapping[str, Any]:
 
 
 def _run_trials(study: optuna.Study, settings: SearchSettings, folder: RunFolder) -> None:
-    from tqdm import tqdm
-
     total = settings.trials
     if settings.sampler == "grid":
         total = min(total, len(settings.combinations() or []))
     started = time.monotonic()
-    with tqdm(total=total, initial=len(finished(study)), desc="trials", disable=None, file=sys.stderr) as bar:
+    with progress_bar(total, "search", done=len(finished(study)), unit="trial") as bar:
         while (done := len(finished(study))) < total:
             if settings.max_s is not None and done and time.monotonic() - started > settings.max_s:
                 break
