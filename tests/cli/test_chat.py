@@ -19,6 +19,7 @@ from metagpt.cli.chat_partner import Said, Talker, find_partner, partner_team
 from metagpt.errors import ConfigError, TeamError
 from metagpt.testing import FunctionModel
 from tests.cli.projects import APPROVED, write
+from tests.cli.terminals import END, INTERRUPT, at_terminal
 
 POETS = '''
 import asyncio
@@ -290,24 +291,8 @@ async def test_a_role_that_hears_typed_messages_is_talked_with_in_plain_words(tm
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_at_a_terminal_ctrl_c_at_the_prompt_does_not_leave_and_ctrl_d_does(tmp_path: Path) -> None:
-    import pty
-
     write(tmp_path, team=POETS)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        os.environ["TERM"] = "xterm"
-        program = [sys.executable, "-c", "from metagpt.cli import main; main()", "chat", "team.py:poet", "--session", "s"]
-        os.execv(sys.executable, program)
-    typed, seen, shown = [("> ", b"\x03"), ("leaves)\r\n> ", b"tea\n"), ("You said tea.\r\n> ", b"\x04")], "", ""
-    try:
-        while piece := os.read(terminal, 4096).decode(errors="replace"):
-            seen, shown = seen + piece, shown + piece
-            if typed and typed[0][0] in seen:
-                os.write(terminal, typed.pop(0)[1])
-                seen = ""
-    except OSError:  # the other end closed
-        pass
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert typed == []
+    typed = [("> ", INTERRUPT), ("leaves)\r\n> ", "tea\n"), ("You said tea.\r\n> ", END)]
+    shown, status = at_terminal(tmp_path, ["chat", "team.py:poet", "--session", "s"], typed)
+    assert status == 0
     assert "Go on with: metagpt chat team.py:poet --session s" in shown

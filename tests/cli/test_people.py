@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +21,7 @@ from metagpt.errors import ConfigError
 from metagpt.runtime.ticks import Approve, Pending, WaitLimit
 from metagpt.settings import read_settings
 from tests.cli.projects import APPROVED, run_program, write
+from tests.cli.terminals import at_terminal
 
 
 class Review(Message):
@@ -284,39 +284,15 @@ def test_a_human_role_is_answered_from_another_process(tmp_path: Path) -> None:
 # at a terminal
 
 
-def pieces(terminal: int) -> Iterator[str]:
-    try:
-        while piece := os.read(terminal, 4096):
-            yield piece.decode(errors="replace")
-    except OSError:  # the other end closed
-        return
-
-
-def at_terminal(folder: Path, typed: list[tuple[str, str]], **environ: str) -> tuple[str, int]:
-    """What a run in a terminal of its own shows when each text is typed after the prompt before it, and its exit status."""
-    import pty
-
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.environ.update({"TERM": "xterm", **environ})
-        program = "from metagpt.cli import main; main()"
-        arguments = ["run", "tea", "--team", "team.py:team", "--model", "openai:x"]
-        os.execv(sys.executable, [sys.executable, "-c", program, *arguments])
-    seen, shown = "", ""
-    for piece in pieces(terminal):
-        seen += piece
-        shown += piece
-        if typed and typed[0][0] in seen:
-            os.write(terminal, typed.pop(0)[1].encode())
-            seen = ""
-    return shown, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+RUN = ("run", "tea", "--team", "team.py:team", "--model", "openai:x")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_on_a_terminal_the_editor_opens_and_its_text_is_published(tmp_path: Path) -> None:
     write(tmp_path, team=APPROVED, editor="import sys\nopen(sys.argv[1], 'w').write('{\"text\": \"edited\"}')\n")
-    seen, status = at_terminal(tmp_path, [("[approve/reject/edit]", "edit\n")], EDITOR=f"{sys.executable} editor.py", OPENAI_API_KEY="k")
+    seen, status = at_terminal(
+        tmp_path, RUN, [("[approve/reject/edit]", "edit\n")], EDITOR=f"{sys.executable} editor.py", OPENAI_API_KEY="k"
+    )
     assert status == 0
     assert "text: edited" in seen
 
@@ -325,7 +301,7 @@ def test_on_a_terminal_the_editor_opens_and_its_text_is_published(tmp_path: Path
 def test_on_a_terminal_a_human_role_is_a_form(tmp_path: Path) -> None:
     write(tmp_path, team=HUMAN)
     typed = [("approved (yes or no)", "maybe\n"), ("approved (yes or no)", "no\n"), ("notes []", "too hot\n")]
-    seen, status = at_terminal(tmp_path, typed, OPENAI_API_KEY="k")
+    seen, status = at_terminal(tmp_path, RUN, typed, OPENAI_API_KEY="k")
     assert status == 0
     assert "expected yes or no" in seen
     assert "text: False: too hot" in seen
@@ -334,7 +310,7 @@ def test_on_a_terminal_a_human_role_is_a_form(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_on_a_terminal_where_nobody_answers_in_time_a_run_ends_and_asks_no_more(tmp_path: Path) -> None:
     write(tmp_path, team=APPROVED)
-    seen, status = at_terminal(tmp_path, [], METAGPT_PEOPLE_SECONDS="0.2", OPENAI_API_KEY="k")
+    seen, status = at_terminal(tmp_path, RUN, [], METAGPT_PEOPLE_SECONDS="0.2", OPENAI_API_KEY="k")
     assert status == 1
     assert seen.count("[approve/reject/edit]") == 1
     assert "nobody answered in time" in seen

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ from metagpt.cli.progress import Progress
 from metagpt.cli.wording import counted, shown_path
 from metagpt.runtime.ticks import Pending
 from tests.cli.projects import APPROVED, write
+from tests.cli.terminals import END, INTERRUPT, at_terminal
 
 
 class Draft(Message):
@@ -124,49 +123,25 @@ def test_paths_and_counts_are_written_as_people_write_them(tmp_path: Path, monke
     assert [counted(number, "role") for number in (0, 1, 2)] == ["0 roles", "1 role", "2 roles"]
 
 
-def _next_piece(terminal: int, keys: bytes) -> bytes:
-    """More of what is shown; in a long silence the keys are typed again, as readline takes no signal between its prompt and its wait."""
-    while not select.select([terminal], [], [], 5)[0]:
-        os.write(terminal, keys)
-    return os.read(terminal, 4096)
-
-
-def at_terminal(folder: Path, keys: bytes) -> tuple[str, int]:
-    """What a run in a terminal of its own shows when the keys are typed at the first question, and its exit status."""
-    import pty
-
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.environ["TERM"] = "xterm"
-        program = "from metagpt.cli import main; main()"
-        os.execv(sys.executable, [sys.executable, "-c", program, "run", "tea", "--team", "team.py:team"])
-    seen = ""
-    while "[approve/reject/edit]" not in seen:
-        seen += os.read(terminal, 4096).decode(errors="replace")
-    os.write(terminal, keys)
-    try:
-        while piece := _next_piece(terminal, keys):
-            seen += piece.decode(errors="replace")
-    except OSError:  # the other end closed
-        pass
-    return seen, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def answered(folder: Path, keys: str) -> tuple[str, int]:
+    """What a run shows when the keys are typed at the first question, and its exit status."""
+    return at_terminal(folder, ["run", "tea", "--team", "team.py:team"], [("[approve/reject/edit]", keys)])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_on_a_terminal_the_approval_is_asked_for_on_the_spot(tmp_path: Path) -> None:
     write(tmp_path, team=APPROVED)
-    seen, status = at_terminal(tmp_path, b"approve\n")
+    seen, status = answered(tmp_path, "approve\n")
     assert status == 0
     assert "success: run" in seen
     assert "works on" in seen
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize(("key", "status"), [(b"\x03", 130), (b"\x04", 3)], ids=["ctrl-c", "ctrl-d"])
-def test_leaving_a_question_open_leaves_the_run_waiting(tmp_path: Path, key: bytes, status: int) -> None:
+@pytest.mark.parametrize(("key", "status"), [(INTERRUPT, 130), (END, 3)], ids=["ctrl-c", "ctrl-d"])
+def test_leaving_a_question_open_leaves_the_run_waiting(tmp_path: Path, key: str, status: int) -> None:
     write(tmp_path, team=APPROVED)
-    seen, ended = at_terminal(tmp_path, key)
+    seen, ended = answered(tmp_path, key)
     assert ended == status
     assert "metagpt resume" in seen
     assert "Traceback" not in seen

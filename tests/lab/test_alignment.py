@@ -75,6 +75,14 @@ def test_dpo_moves_the_model_towards_what_was_chosen(tmp_path: Path, model: Path
     assert [line["step"] for line in folder.logged() if "loss" in line] == [1, 2, 3, 4, 5, 6]
 
 
+def test_dpo_with_a_weight_on_chosen_answers_makes_them_likelier(tmp_path: Path, model: Path) -> None:
+    told = recipe(method="dpo", model=str(model), data=pairs(tmp_path / "pairs.jsonl"), max_steps=6, chosen_weight=1.0)
+    folder, results = run_recipe(told, out=tmp_path / "run")
+    per_token = -preference(model, "add 3", "return x + 3") / len("return x + 3")
+    assert results["first_loss"] > math.log(2) + 0.5 * per_token, "the loss on chosen answers stands beside DPO's"
+    assert preference(folder.path / "model", "add 3", "return x + 3") > preference(model, "add 3", "return x + 3")
+
+
 def test_grpo_raises_the_reward(tmp_path: Path, model: Path) -> None:
     data = jsonl(tmp_path / "prompts.jsonl", [{"text": f"add {n}"} for n in range(8)])
     told = recipe(
