@@ -571,6 +571,10 @@ def role_that(name: str, heard: Any, said: Any, **keywords: Any) -> Role[Any]:
     return role
 
 
+QUICK_S = 5.0
+"""Of CPU time, on a busy machine; what grows with the square of the roles takes a minute."""
+
+
 def cpu_seconds(roles: Sequence[Role[Any]], **keywords: Any) -> float:
     began = time.process_time()
     Team(roles, **keywords)
@@ -581,28 +585,28 @@ def made(count: int, base: type[Message] = Message) -> list[type[Message]]:
     return [type(f"Made{index}", (base,), {"__module__": __name__}) for index in range(count)]
 
 
-def test_a_broadcast_to_a_thousand_roles_is_checked_in_under_a_second() -> None:
+def test_a_broadcast_to_a_thousand_roles_is_checked_in_seconds() -> None:
     roles = [Writer(), *(role_that(f"reader_{n}", Draft, Review) for n in range(1000))]
-    assert cpu_seconds(roles, final=Review) < 1
+    assert cpu_seconds(roles, final=Review) < QUICK_S
 
 
-def test_a_thousand_roles_that_all_hear_each_other_are_checked_in_under_a_second() -> None:
+def test_a_thousand_roles_that_all_hear_each_other_are_checked_in_seconds() -> None:
     kinds = made(1000, Draft)
     roles = [Writer(), *(role_that(f"r{n}", Draft, kind, limit=2) for n, kind in enumerate(kinds))]
-    assert cpu_seconds(roles, final=Draft) < 1
+    assert cpu_seconds(roles, final=Draft) < QUICK_S
 
 
-def test_a_thousand_cycles_are_found_in_under_a_second() -> None:
+def test_a_thousand_cycles_are_found_in_seconds() -> None:
     roles = [Writer(), *(role_that(f"r{n}", Draft, Draft) for n in range(1000))]
     began = time.process_time()
     assert len(findings(*roles, final=Draft)) == 1000
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < QUICK_S
 
 
-def test_a_chain_of_three_hundred_roles_is_checked_in_under_a_second() -> None:
+def test_a_chain_of_three_hundred_roles_is_checked_in_seconds() -> None:
     kinds: list[type[Message]] = [Goal, *made(300)]
     roles = [role_that(f"r{n}", kinds[n], kinds[n + 1]) for n in range(300)]
-    assert cpu_seconds(roles, final=kinds[-1]) < 1
+    assert cpu_seconds(roles, final=kinds[-1]) < QUICK_S
 
 
 def test_a_chain_deeper_than_the_recursion_limit_is_checked() -> None:
@@ -611,9 +615,9 @@ def test_a_chain_deeper_than_the_recursion_limit_is_checked() -> None:
     Team([role_that(f"r{n}", kinds[n], kinds[n + 1]) for n in range(count)], final=kinds[-1])
 
 
-def test_fan_outs_that_can_all_open_each_other_are_checked_in_under_a_second() -> None:
+def test_fan_outs_that_can_all_open_each_other_are_checked_in_seconds() -> None:
     kinds = made(4)
     union: Any = kinds[0] | kinds[1] | kinds[2] | kinds[3]
     lists: list[Any] = [list[kind] for kind in kinds]  # type: ignore[valid-type]
     roles = [Splitter(), role_that("first", Task, lists[0]), *(role_that(f"r{n}", union, lists[n], limit=2) for n in range(4))]
-    assert cpu_seconds(roles, final=union) < 1
+    assert cpu_seconds(roles, final=union) < QUICK_S

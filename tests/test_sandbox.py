@@ -483,7 +483,7 @@ def test_no_process_outlives_its_run(sandbox: Sandbox, tmp_path: Path, end: str)
     result = python(sandbox, tmp_path, _STRAY, word, end, limits=Limits(wall_s=1.5))
     assert result.stdout == b"started\n", result
     assert result.killed_by == ("wall" if end == "stay" else None)
-    assert running(word) == []
+    assert within(10, lambda: not running(word)), running(word)  # the kernel ends what was killed in its own time
 
 
 @linux_only
@@ -501,7 +501,7 @@ def test_a_cancelled_run_leaves_nothing_running_and_the_workspace_to_its_owner(s
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
-    assert running(word) == []
+    assert within(10, lambda: not running(word)), running(word)  # the kernel ends what was killed in its own time
     assert {path.stat().st_uid for path in [tmp_path, *tmp_path.iterdir()]} == {os.getuid()}
 
 

@@ -145,7 +145,7 @@ def test_rewards_of_tests_form_and_length() -> None:
 
 
 EMBEDDED = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
-SUM_OF_SQUARES = json.dumps([[[[1, 2, 3]], 14], [[[4]], 16], [[[]], 0]])
+SUM_OF_EVENS = json.dumps([[[[1, 2, 4]], 6], [[[3]], 0], [[[]], 0]])
 
 
 def spec(summary: str, signature: str) -> str:
@@ -154,17 +154,17 @@ def spec(summary: str, signature: str) -> str:
 
 def test_a_spec_is_worth_what_the_program_that_follows_from_it_passes() -> None:
     signature = "total(numbers: list[int]) -> int"
-    right, wrong = spec("square each number; add up the numbers", signature), spec("add up the numbers", signature)
+    right, wrong = spec("keep the even numbers; add up the numbers", signature), spec("add up the numbers", signature)
     renamed = right.replace("total(", "add_up(")
     answers = [right, wrong, '{"in_scope": false, "summary": "", "signature": "", "examples": []}', "no spec", renamed, "[" * 100_000]
     reward = SpecReward(EMBEDDED)
-    assert reward(completions=answers, tests=[SUM_OF_SQUARES] * 6) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
-    assert reward(completions=[right, wrong], tests=["", SUM_OF_SQUARES]) == [None, 0.0]
+    assert reward(completions=answers, tests=[SUM_OF_EVENS] * 6) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert reward(completions=[right, wrong], tests=["", SUM_OF_EVENS]) == [None, 0.0]
 
 
 def test_grpo_is_rewarded_by_the_programs_of_specs(tmp_path: Path) -> None:
-    prompt = compact_prompt("product_manager.specify", {"goal": "square the numbers and add them up"})
-    data = jsonl(tmp_path / "goals.jsonl", [{"text": prompt, "tests": SUM_OF_SQUARES}])
+    prompt = compact_prompt("product_manager.specify", {"goal": "the sum of the even numbers in a list of integers"})
+    data = jsonl(tmp_path / "goals.jsonl", [{"text": prompt, "tests": SUM_OF_EVENS}])
     told = recipe(
         method="grpo", model=str(EMBEDDED), data=data, reward="program_of_spec", tests_weight=0, form_weight=0, generations=4, max_steps=1,
         max_tokens=128, temperature=0.2,
@@ -273,7 +273,7 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, model: Path, mo
         patched.setattr(type(weights), "save_pretrained", full_disk)
         with pytest.raises(LabError, match="No space left on device; expected room"):
             save_tuned(weights, model, tmp_path / "out", Card())
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [model]
     saved = save_tuned(weights, model, tmp_path / "out", Card(summary="Tuned."))
     assert RunFolder(saved).path.is_dir()
     assert "summary: Tuned." in (saved / "README.md").read_text()

@@ -720,7 +720,7 @@ def test_the_embedded_model_answers_a_call_it_was_trained_for() -> None:
     assert len(drawn) == model.profile.defaults.n
     drafts = reply.candidates[len(drawn) :]
     assert any("add up the numbers" in draft.text and draft.votes > 0 for draft in drafts)
-    assert sum(draft.votes for draft in drafts) <= 2 * len(drawn) + len(drafts)
+    assert sum(candidate.votes for candidate in reply.candidates) <= 5 * len(drawn) + len(drafts)
     assert any(candidate.finish == "stop" for candidate in reply.candidates)
 
 

@@ -43,7 +43,7 @@ def open_reward(name: str, base: Path) -> Reward:
     """
     found = load_plugin("rewards", name)
     try:
-        opened = found(base=base)
+        opened: Any = found(base=base)
     except TypeError as error:
         raise ConfigError(f"reward {name!r}: found a plugin that refuses base ({error}); expected one that takes it. Mend it.") from error
     if not callable(opened) or not isinstance(getattr(opened, "__name__", None), str):
