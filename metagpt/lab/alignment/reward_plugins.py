@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from metagpt.errors import ConfigError
 from metagpt.plugins import load_plugin
@@ -48,5 +48,4 @@ def open_reward(name: str, base: Path) -> Reward:
         raise ConfigError(f"reward {name!r}: found a plugin that refuses base ({error}); expected one that takes it. Mend it.") from error
     if not callable(opened) or not isinstance(getattr(opened, "__name__", None), str):
         raise ConfigError(f"reward {name!r}: found the plugin to open {opened!r}; expected a callable with a __name__. Mend the plugin.")
-    reward: Reward = opened
-    return reward
+    return cast("Reward", opened)
