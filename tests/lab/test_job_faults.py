@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-import select
 import resource
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
