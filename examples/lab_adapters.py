@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import torch
 from transformers.utils import logging
 
 from metagpt.hub.data import Example, TextData
@@ -44,6 +45,7 @@ def translate(folder: Path) -> list[str]:
     """A small model without knowledge learns four pairs by heart; a real one would start from a pretrained base."""
     tokenizer = MetaGPTTokenizer.from_texts([*NUMBERS, *NUMBERS.values(), "Translate:\n "])
     shape: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "eos_token_id": 0, "pad_token_id": 1}
+    torch.manual_seed(7)
     MetaGPTForCausalLM(MetaGPTConfig(vocab_size=len(tokenizer), **shape)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     pairs = TextData(Example(text=text, label=label) for text, label in NUMBERS.items())
