@@ -1,6 +1,6 @@
 """The embedded model's pass@1 on held-out goals before and after DPO and GRPO, both by programs run in the sandbox.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.lab_alignment --folder .metagpt/alignment [--training 640] [--held 250] [--only dpo|grpo]
+    OMP_NUM_THREADS=1 python -m benchmarks.lab_alignment --folder .metagpt/alignment [--training 3072] [--held 250] [--only dpo|grpo]
 
 Cut it at will and start it again with the same folder: marked tasks, drawn answers and trained steps are kept. It prints Markdown.
 
@@ -41,7 +41,7 @@ AT_ONCE = 32
 """Tasks that are answered, run and written down together."""
 RESAMPLES = 10_000
 DPO = {"learning_rate": 8e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 3, "batch": 16}
-GRPO = {"learning_rate": 2e-4, "generations": 16, "batch": 128, "temperature": 1.0, "max_steps": 40, "max_tokens": 128}
+GRPO = {"learning_rate": 1e-4, "generations": 16, "batch": 128, "temperature": 1.0, "epochs": 1, "max_tokens": 128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def main() -> None:
     """Measure, train, measure again, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lab_alignment", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=Path(".metagpt/alignment"), help="tasks, marks and run folders")
-    parser.add_argument("--training", type=int, default=640, help="training tasks to draw answers to")
+    parser.add_argument("--training", type=int, default=3072, help="training tasks to draw answers to")
     parser.add_argument("--draws", type=int, default=8, help="answers drawn to each of them")
     parser.add_argument("--held", type=int, default=250, help="tasks of each held-out set")
     parser.add_argument("--samples", type=int, default=4, help="specs drawn for each held-out task beside the greedy one")

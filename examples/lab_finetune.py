@@ -3,6 +3,7 @@
 Prints:
     classification, lora: accuracy 1.0, fewer than 1 in 100 parameters trained
     loaded: ['economy', 'sports']
+    stopped early: True
     token classification, bottleneck adapters: O O B-city
     regression, all weights: a good note is above a bad one: True
     topics@1 was made from ['all-minilm-l6-v2@1']
@@ -47,6 +48,13 @@ def main() -> None:
         print(f"classification, lora: accuracy {report['accuracy']}, fewer than 1 in 100 parameters trained" if share < 0.01 else share)
         saved = classifier.save(Path(folder) / "topics")
         print("loaded:", FinetunedModel.load(saved).predict(["The central bank raised rates", "The team won the final match"]))
+
+        steps: list[int] = []
+        finetune(
+            BASE, topics(0, 12), validation=topics(20, 24), patience=2, learning_rate=5e-4, max_epochs=20, hub=hub,
+            on_log=lambda told: steps.append(int(told["step"])), **{**QUICK, "batch_size": 24},
+        )  # fmt: skip
+        print("stopped early:", 1 < max(steps) < 20)
 
         tagger = finetune(
             BASE, flights(), task="token-classification", method="bottleneck", width=16, learning_rate=5e-3, max_steps=12, hub=hub, **QUICK

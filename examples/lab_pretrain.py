@@ -6,6 +6,7 @@ Prints:
     an ignorant model has 3.5 nats per character, this one less: True
     cut after step 25 and resumed, all 40 losses are the same: True
     it goes on with "9 bottles": True
+    its perplexity is higher on words in another order: True
 """
 
 import math
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 from metagpt.lab import PretrainSettings, pretrain
+from metagpt.lab.evaluation import model_perplexity
 from metagpt.lab.jobs import RunFolder
 from metagpt.lab.pretraining.training import train
 
@@ -68,6 +70,9 @@ def main() -> None:
         model, tokenizer = resumed.load()
         made = model.generate(**tokenizer("9 bottles", return_tensors="pt"), max_new_tokens=16, do_sample=False)
         print('it goes on with "9 bottles":', tokenizer.decode(made[0]).startswith("9 bottles"))
+        line = "9 green bottles of beer on the wall"
+        known, mixed = (model_perplexity(model, tokenizer, [each]).value for each in (line, " ".join(sorted(line.split()))))
+        print("its perplexity is higher on words in another order:", mixed > known)
 
 
 if __name__ == "__main__":

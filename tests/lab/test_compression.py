@@ -318,7 +318,7 @@ def test_a_generator_learns_the_probabilities_of_its_teacher(decoder: Path, tmp_
     teacher = open_subject(decoder)
     done = distill(
         decoder, tmp_path / "small", texts, texts, layers=1, steps=60, learning_rate=1e-2, soft=1.0, temperature=1.0, batch_size=2, rounds=1,
-        baseline=False,
+        baseline=False, allow_leaks=True,
     )  # fmt: skip
     batch = teacher.collate(teacher.features(texts))
     start = open_subject(decoder)
@@ -340,7 +340,7 @@ def test_a_generator_learns_the_texts_that_its_teacher_answers(decoder: Path, tm
     asked = TextData([Example(text=each.text, label="never shown") for each in rows], name="asked")
     done = distill(
         teacher, tmp_path / "small", asked, rows, layers=1, targets="sequence", steps=80, learning_rate=1e-2, batch_size=4, rounds=1,
-        baseline=False,
+        baseline=False, allow_leaks=True,
     )  # fmt: skip
     assert done.subject.finetuned is not None
     assert done.subject.finetuned.predict(rows) == ["yes", "yes", "no", "no"]
@@ -374,6 +374,11 @@ def test_what_cannot_be_compressed_is_refused_before_anything_is_written(classif
         distill(classifier, tmp_path / "new", TRAIN, TEST, layers=4)
     with pytest.raises(LabError, match="answers no prompts"):
         distill(classifier, tmp_path / "new", TRAIN, TEST, layers=2, targets="sequence")
+    leaked = TextData([*TRAIN[:8], TEST[0]], name="leaked")
+    with pytest.raises(LabError, match=r"compress: found 1 text.* in several parts(?s:.)*the same text as"):
+        compress(classifier, tmp_path / "new", TEST, train=leaked, method="structured", importance="effect")
+    with pytest.raises(LabError, match="distill: found 1 text.* in several parts"):
+        distill(classifier, tmp_path / "new", leaked, TEST, layers=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
 

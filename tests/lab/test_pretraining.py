@@ -179,11 +179,15 @@ def test_a_saved_model_is_trained_further_and_pushed_to_the_hub(text: Path, tmp_
     from metagpt.hub import ModelHub
 
     first = pretrain(text, out=tmp_path / "first", **TINY)
+    card = first.model_folder / "README.md"
+    card.write_text(card.read_text().replace("---\n", "---\nlanguage: [cy]\nlicense: mit\n", 1))
     further = pretrain(text, out=tmp_path / "further", base=first.model_folder, name="bottles", **{**TINY, "warmup": 0})
     assert losses_of(further.folder)[1] < losses_of(first.folder)[1]
     entry = ModelHub().get("bottles")
     assert further.results["hub"] == entry.reference
     assert entry.parents == ("run:further",)
+    learnt = ModelHub().card(entry)
+    assert (learnt.languages, learnt.license) == (("cy",), "mit"), "as the base's card says"
 
 
 def test_byte_pairs_over_many_documents(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from metagpt.hub.data.cleaning import CleaningReport, CleaningRules, clean
 from metagpt.hub.data.examples import Example, Origin, TextData
-from metagpt.hub.data.leaks import Leak, check_splits, drop_leaks, find_leaks
+from metagpt.hub.data.leaks import Leak, check_apart, check_splits, drop_leaks, find_leaks
 from metagpt.hub.data.loading import load_data, load_splits
 from metagpt.hub.data.near import Duplicate, find_duplicates
 from metagpt.hub.data.preparing import Preparation, Prepared, prepare
@@ -20,6 +20,7 @@ __all__ = [
     "Prepared",
     "Splits",
     "TextData",
+    "check_apart",
     "check_splits",
     "clean",
     "drop_leaks",

@@ -11,7 +11,7 @@ from metagpt.hub.data.examples import Example, TextData, place
 from metagpt.hub.data.near import similar_pairs
 from metagpt.hub.data.splits import Splits
 
-__all__ = ["Leak", "check_splits", "drop_leaks", "find_leaks"]
+__all__ = ["Leak", "check_apart", "check_splits", "drop_leaks", "find_leaks"]
 
 _TRAINED_ON = ("train", "all")
 _MOST_TOLD = 5
@@ -55,6 +55,18 @@ def _shared_groups(one: str, first: TextData, other: str, second: TextData, grou
         owner = owners.get(str(example.fields.get(group)))
         if owner is not None:
             yield Leak(owner, example, 1.0, (one, other))
+
+
+def check_apart(parts: Mapping[str, TextData], owner: str) -> None:
+    """Refuse parts that share a text, for a job whose setting `allow_leaks` accepts them.
+
+    Raises:
+        LabError: with file and line of the first few.
+    """
+    leaks = find_leaks(parts)
+    if leaks:
+        told = "\n".join(f"  - {leak}" for leak in leaks[:_MOST_TOLD])
+        raise LabError(f"{owner}: found {len(leaks)} text(s) in several parts; expected none. Drop them, or set allow_leaks.\n{told}")
 
 
 def drop_leaks(parts: Mapping[str, TextData], *, near: float = 1.0, group: str | None = None) -> tuple[Splits, list[Leak]]:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from metagpt.errors import LabError
 from metagpt.hub.card import Card
-from metagpt.hub.data import TextData
+from metagpt.hub.data import TextData, check_apart
 from metagpt.lab.compression.figures import Figures, told
 from metagpt.lab.compression.magnitude import apply_masks, prune_smallest, zero_share
 from metagpt.lab.compression.measuring import speeds
@@ -96,7 +96,7 @@ def compress(
         **changes: Settings by name, as `method="structured", heads=0.5`; see `CompressSettings`.
 
     Raises:
-        LabError: settings, data or model that do not fit; a folder that is no new one.
+        LabError: settings, data or model that do not fit, texts in both sets, or a folder that is no new one.
     """
     said = settings.model_dump(exclude_unset=True) if settings else {}
     chosen: CompressSettings = checked_settings(CompressSettings, "compress", {**said, **changes})
@@ -145,6 +145,8 @@ def _check(settings: CompressSettings, folder: Path, data: TextData, train: Text
     if settings.needs_train and not train:
         what = "recover_steps" if settings.recover_steps else "importance = 'effect'"
         raise LabError(f"compress: found {what} without training data; expected it. Give `train`.")
+    if train is not None and not settings.allow_leaks:
+        check_apart({"train": train, "data": data}, "compress")
     check_new(folder, "compress")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from metagpt.errors import LabError
 from metagpt.hub.card import Card
-from metagpt.hub.data import Example, TextData
+from metagpt.hub.data import Example, TextData, check_apart
 from metagpt.lab.compression.figures import Figures, table
 from metagpt.lab.compression.measuring import speeds
 from metagpt.lab.compression.settings import DistillSettings, checked_settings
@@ -78,7 +78,7 @@ def distill(
         **changes: Settings by name, as `layers=2, temperature=4.0`; see `DistillSettings`.
 
     Raises:
-        LabError: settings, data or models that do not fit.
+        LabError: settings, data or models that do not fit, or texts in both sets.
     """
     said = settings.model_dump(exclude_unset=True) if settings else {}
     chosen: DistillSettings = checked_settings(DistillSettings, "distill", {**said, **changes})
@@ -125,6 +125,8 @@ def _check(settings: DistillSettings, folder: Path, train: TextData, data: TextD
         raise LabError("distill: found an empty set; expected examples to learn from, and others to score on. Give both.")
     if (student is None) == (settings.layers is None):
         raise LabError("distill: found both or neither of student and layers; expected one: a model, or how many layers. Give one of them.")
+    if not settings.allow_leaks:
+        check_apart({"train": train, "data": data}, "distill")
     check_new(folder, "distill")
 
 

@@ -21,6 +21,7 @@ class _TeachingSettings(JobSettings):
     temperature: float = Field(2.0, gt=0, description="Softens the teacher's answers.")
     soft: float = Field(0.7, ge=0, le=1, description="Weight of the teacher's answers beside the labels.")
     rounds: int = Field(5, ge=1, description="Rounds of the measurement of speed; its median counts.")
+    allow_leaks: bool = Field(False, description="Accept texts that are trained on and scored on.")
 
 
 class CompressSettings(_TeachingSettings):

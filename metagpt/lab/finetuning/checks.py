@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metagpt.errors import LabError
-from metagpt.hub.data import Example, TextData, find_leaks
+from metagpt.hub.data import Example, TextData, check_apart
 from metagpt.hub.data.examples import place
 from metagpt.lab.finetuning.settings import GENERATION_TASKS, FinetuneSettings
 
@@ -31,10 +31,8 @@ def check_data(settings: FinetuneSettings, train: TextData, others: Mapping[str,
         _check_classes(settings, train)
     for name, data in others.items():
         check_known(settings.task, known_of(settings.task, train), data, name)
-    leaks = [] if settings.allow_leaks else find_leaks({"train": train, **others})
-    if leaks:
-        told = "\n".join(f"  - {leak}" for leak in leaks[:_MOST_TOLD])
-        raise LabError(f"finetune: found {len(leaks)} text(s) in several parts; expected none. Drop them, or set allow_leaks.\n{told}")
+    if not settings.allow_leaks:
+        check_apart({"train": train, **others}, "finetune")
 
 
 def _check_label(task: str, example: Example, name: str) -> None:

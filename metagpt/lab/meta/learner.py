@@ -15,7 +15,7 @@ from torch import Tensor
 from metagpt.errors import LabError
 from metagpt.hub.builtin import MINILM
 from metagpt.hub.card import Card, render_card
-from metagpt.hub.data import TextData, find_leaks
+from metagpt.hub.data import TextData, check_apart
 from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
 from metagpt.lab.inheritance import card_of_encoder, inherited
 from metagpt.lab.meta.adaptation import Parameters, Points, adapt
@@ -244,9 +244,7 @@ class MetaLearner:
                     f"meta: found the class {both[0]!r} in {one} and {other}; expected other classes there."
                     " Move it to one, or set allow_leaks."
                 )
-        leak = next(iter(find_leaks(parts)), None)
-        if leak is not None:
-            raise LabError(f"meta: found {leak}; expected texts of their own in every set. Move it to one, or set allow_leaks.")
+        check_apart(parts, "meta")
 
 
 @dataclass(frozen=True, eq=False)

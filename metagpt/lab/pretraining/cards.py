@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metagpt.hub.card import Card
+from metagpt.hub.card import Card, read_card
 from metagpt.hub.lineage import DATASET, TRAINING
+from metagpt.lab.inheritance import inherited
 from metagpt.lab.jobs import RunFolder
 from metagpt.lab.pretraining.settings import PretrainSettings
 from metagpt.lab.pretraining.training import DATA
@@ -27,7 +28,7 @@ def card_of_run(settings: PretrainSettings, folder: RunFolder, results: Mapping[
     loss, tokens = results["validation_loss"], results["tokens"]
     start = "from nothing" if settings.base is None else f"on from {Path(settings.base).name}"
     size = f"{results['parameters']:,} parameters"
-    return Card(
+    card = Card(
         summary=f"A language model of {size}, pretrained {start} on {Path(settings.data).name}.",
         task="text-generation",
         library="transformers",
@@ -40,6 +41,7 @@ def card_of_run(settings: PretrainSettings, folder: RunFolder, results: Mapping[
             f" loss {loss:.4f} nats per token on {results['held_out_tokens']:,} held-out tokens.\n"
         ),
     )
+    return card if settings.base is None else inherited(card, read_card(Path(settings.base).expanduser()))
 
 
 def training_facts(settings: PretrainSettings, folder: RunFolder, *, steps: int) -> dict[str, Any]:
