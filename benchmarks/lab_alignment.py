@@ -40,7 +40,7 @@ HELD_OUT = ("held_compositions", "held_wordings")
 AT_ONCE = 32
 """Tasks that are answered, run and written down together."""
 RESAMPLES = 10_000
-DPO = {"learning_rate": 8e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 3, "batch": 16}
+DPO = {"learning_rate": 5e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 1, "batch": 16}
 GRPO = {"learning_rate": 1e-4, "generations": 16, "batch": 128, "temperature": 1.0, "epochs": 1, "max_tokens": 128}
 
 
