@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from metagpt.lab.pretraining.muon import MuonWithAdam
 from metagpt.lab.pretraining.settings import PretrainSettings
 from metagpt.lab.pretraining.training import train
 from metagpt.lab.train import fit
+from tests.lab.cut_runs import CutFolder, losses_of, started
 
 WEIGHTS = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
 SMALL: dict[str, Any] = {
@@ -60,27 +60,11 @@ def settings(**changed: Any) -> PretrainSettings:
     return found
 
 
-def losses_of(folder: Path) -> dict[int, float]:
-    return {line["step"]: line["loss"] for line in RunFolder(folder).logged() if "loss" in line}
-
-
-@dataclass(frozen=True)
-class CutFolder(RunFolder):
-    """A run folder in which the run is interrupted as soon as a step is logged."""
-
-    cut_at: int = 0
-
-    def log(self, **values: Any) -> None:
-        super().log(**values)
-        if "loss" in values and values["step"] == self.cut_at:
-            raise KeyboardInterrupt
-
-
 def test_the_recipe_cut_and_resumed_gives_the_same_losses_and_weights_to_the_last_digit(tmp_path: Path) -> None:
     whole, results = run_recipe(recipe(), out=tmp_path / "whole")
     chosen = settings()
     for step in (1, 3, 5):
-        cut = RunFolder.create("pretrain", {"job": "pretrain", **chosen.model_dump(mode="json")}, path=tmp_path / f"cut{step}")
+        cut = started(tmp_path / f"cut{step}", chosen)
         with pytest.raises(KeyboardInterrupt):
             train(0, chosen, CutFolder(cut.path, step))
         _, again = run_recipe(recipe(), resume=cut.path)
@@ -129,7 +113,7 @@ def test_the_command_is_a_short_form_of_the_recipe(tmp_path: Path, monkeypatch: 
 
 def test_a_run_is_exported_done_or_going_on_and_its_card_draws_the_lineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings()
-    run = RunFolder.create("pretrain", {"job": "pretrain", **chosen.model_dump(mode="json")}, path=tmp_path / "nightly run")
+    run = started(tmp_path / "nightly run", chosen)
     with pytest.raises(KeyboardInterrupt):
         train(0, chosen, CutFolder(run.path, 5))
     (run.path / "history.md").write_text("Begun by a test.\n")

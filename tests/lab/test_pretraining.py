@@ -7,7 +7,6 @@ import math
 import resource
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from metagpt.errors import ConfigError, LabError
 from metagpt.lab import PretrainSettings, pretrain
 from metagpt.lab.architecture import MetaGPTTokenizer
 from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
-from metagpt.lab.jobs import RunFolder
 from metagpt.lab.pretraining.answers import pack_in_order
 from metagpt.lab.pretraining.averaging import WeightAverage
 from metagpt.lab.pretraining.job import run
@@ -31,6 +29,7 @@ from metagpt.lab.pretraining.texts import read_corpus, read_pairs
 from metagpt.lab.pretraining.training import train
 from metagpt.lab.pretraining.watching import validation_loss
 from metagpt.lab.train import fit
+from tests.lab.cut_runs import CutFolder, losses_of, started
 
 SHAKESPEARE = Path(__file__).parents[3] / "shared" / "data" / "tinyshakespeare" / "input.txt"
 TINY: dict[str, Any] = {
@@ -60,27 +59,6 @@ def text(tmp_path: Path) -> Path:
     file = tmp_path / "text.txt"
     file.write_text("".join(f"{number} bottles of beer on the wall, {number} bottles of beer.\n" for number in range(99, 60, -1)))
     return file
-
-
-def losses_of(folder: Path) -> dict[int, float]:
-    """The loss of each step; the last line of a step that was made twice."""
-    return {line["step"]: line["loss"] for line in RunFolder(folder).logged() if "loss" in line}
-
-
-@dataclass(frozen=True)
-class CutFolder(RunFolder):
-    """A run folder in which the run is interrupted as soon as a step is logged."""
-
-    cut_at: int = 0
-
-    def log(self, **values: Any) -> None:
-        super().log(**values)
-        if "loss" in values and values["step"] == self.cut_at:
-            raise KeyboardInterrupt
-
-
-def started(folder: Path, settings: PretrainSettings) -> RunFolder:
-    return RunFolder.create("pretrain", {"job": "pretrain", **settings.model_dump(mode="json")}, path=folder)
 
 
 # exact resume

@@ -33,12 +33,8 @@ def start_model(settings: PretrainSettings, tokenizer: Any) -> Any:  # Any: as a
 def _new_metagpt(settings: PretrainSettings, tokenizer: Any) -> Any:
     return MetaGPTForCausalLM(
         MetaGPTConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=settings.width,
-            num_hidden_layers=settings.layers,
-            num_attention_heads=settings.heads,
+            **_shape(settings, tokenizer),
             intermediate_size=settings.hidden,
-            max_position_embeddings=settings.context or settings.length,
             positions=settings.positions,
             norm=settings.norm,
             gated=settings.gated,
@@ -46,8 +42,6 @@ def _new_metagpt(settings: PretrainSettings, tokenizer: Any) -> Any:
             bias=settings.bias,
             hidden_dropout=settings.dropout,
             attention_dropout=settings.dropout,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
         )
     )
 
@@ -57,19 +51,26 @@ def _new_llama(settings: PretrainSettings, tokenizer: Any) -> Any:
 
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=settings.width,
-            num_hidden_layers=settings.layers,
-            num_attention_heads=settings.heads,
+            **_shape(settings, tokenizer),
             num_key_value_heads=settings.heads,
             intermediate_size=settings.hidden or int(settings.width * 8 / 3 + 7) // 8 * 8,
-            max_position_embeddings=settings.context or settings.length,
             tie_word_embeddings=True,
             bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
         )
     )
+
+
+def _shape(settings: PretrainSettings, tokenizer: Any) -> dict[str, Any]:
+    """What every architecture is told."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": settings.width,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": settings.heads,
+        "max_position_embeddings": settings.context or settings.length,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
 
 
 def new_optimizer(settings: PretrainSettings, model: nn.Module) -> Optimizer:
