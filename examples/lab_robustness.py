@@ -44,13 +44,8 @@ def make_base(folder: Path) -> Path:
     told = Tokenizer(models.WordLevel({word: number for number, word in enumerate(vocabulary)}, unk_token="[UNK]"))
     told.pre_tokenizer = pre_tokenizers.Whitespace()
     MetaGPTTokenizer(tokenizer_object=told, eos_token="[END]", pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
-    shape: dict[str, Any] = {
-        "vocab_size": len(vocabulary),
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "pad_token_id": 1,
-    }
+    words = len(vocabulary)
+    shape: dict[str, Any] = {"vocab_size": words, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "pad_token_id": 1}
     torch.manual_seed(7)
     MetaGPTModel(MetaGPTConfig(is_causal=False, **shape)).save_pretrained(folder)
     return folder
