@@ -21,7 +21,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ HELD_OUT = ("held_compositions", "held_wordings")
 AT_ONCE = 32
 """Tasks that are answered, run and written down together."""
 RESAMPLES = 10_000
-DPO = {"learning_rate": 5e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 1, "batch": 16}
+DPO = {"learning_rate": 8e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 1, "batch": 16}
 GRPO = {"learning_rate": 1e-4, "generations": 16, "batch": 128, "temperature": 1.0, "epochs": 1, "max_tokens": 128}
 
 
@@ -146,16 +145,19 @@ def explored(goals: Sequence[Goal], file: Path, draws: int, *, reward: SpecRewar
 
 
 def pairs(rows: Sequence[dict[str, Any]], seed: int, most: int = 3) -> list[dict[str, str]]:
-    """For each task with both kinds up to `most` failed answers, each behind the passed one that is most like it."""
+    """For each task with both kinds up to `most` passed answers, each beside a failed one.
+
+    They are taken as often as the model draws them: with c ~ p(. | passed) and r ~ p(. | failed) the mean of grad log p(c) - grad log p(r)
+    is the gradient of the log odds of passing. Each distinct answer once would teach the model to spread.
+    """
     rng = random.Random(seed)
     found = []
     for row in rows:
         passed, failed = (
-            sorted({answer for answer, is_right in zip(row["answers"], row["passed"], strict=True) if is_right is kind})
-            for kind in (True, False)
+            [answer for answer, is_right in zip(row["answers"], row["passed"], strict=True) if is_right is kind] for kind in (True, False)
         )
-        for rejected in rng.sample(failed, min(most, len(failed))) if passed else ():
-            chosen = max(passed, key=lambda answer: SequenceMatcher(None, answer, rejected).ratio())
+        count = min(most, len(passed), len(failed))
+        for chosen, rejected in zip(rng.sample(passed, count), rng.sample(failed, count), strict=True):
             found.append({"text": row["text"], "chosen": chosen, "rejected": rejected})
     rng.shuffle(found)
     return found
