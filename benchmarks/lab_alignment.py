@@ -26,13 +26,14 @@ from typing import Any
 
 import torch
 
+from benchmarks.kept_runs import kept_run
 from metagpt.lab.alignment.spec_reward import SpecReward
 from metagpt.lab.embedded.corpus import specify_prompt
 from metagpt.lab.embedded.goal_sets import Goal, goals_of
 from metagpt.lab.embedded.speak import SmallModel
-from metagpt.lab.evaluation import bootstrap_intervals, compare_measures, mean_measure, wilson_interval
+from metagpt.lab.evaluation import compare_measures, mean_measure
+from metagpt.lab.evaluation.evaluate import scored
 from metagpt.lab.evaluation.measures import Measure
-from metagpt.lab.jobs import Recipe, run_recipe
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "metagpt" / "models" / "embedded_weights"
 HELD_OUT = ("held_compositions", "held_wordings")
@@ -170,15 +171,10 @@ def prompts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 def trained(method: str, data: Path, folder: Path, seed: int) -> dict[str, Any]:
     """The results of the job `align`, done, gone on with, or read."""
-    if (folder / "results.json").is_file():
-        found: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        return found
-    begun = (folder / "recipe.json").is_file()
     values: dict[str, Any] = {"method": method, "model": str(EMBEDDED), "data": str(data), "device": "cpu", "seed": seed, "save_every": 10}
     values |= DPO if method == "dpo" else {**GRPO, "reward": "program_of_spec", "tests_weight": 0, "form_weight": 0}
     started = time.monotonic()
-    recipe = Recipe(kind="" if begun else "align", values={} if begun else values, source="benchmarks.lab_alignment")
-    _, results = run_recipe(recipe, out=None if begun else folder, resume=folder if begun else None)
+    results = kept_run("align", values, folder)
     print(f"{method}: {time.monotonic() - started:.0f} s", flush=True)
     return results
 
@@ -245,13 +241,8 @@ def measured(name: str, marks: Sequence[Mark]) -> Measure:
 
 def with_interval(measure: Measure) -> str:
     """A score in per cent with its interval."""
-    count = len(measure.parts_NP)
-    within = (
-        wilson_interval(round(measure.value * count), count)
-        if measure.is_share
-        else bootstrap_intervals([measure], resamples=RESAMPLES)[measure.name]
-    )
-    return f"{measure.value:.1%} ({within.low:.1%} to {within.high:.1%})"
+    [score] = scored([measure], resamples=RESAMPLES)
+    return f"{score.value:.1%} ({score.interval.low:.1%} to {score.interval.high:.1%})"
 
 
 def gain(before: Measure, after: Measure) -> str:

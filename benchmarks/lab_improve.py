@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
-from typing import Any
 
+from benchmarks.kept_runs import kept_run
 from metagpt.errors import MetaGPTError
 from metagpt.hub import ModelHub
 from metagpt.journal.sqlite import SqliteJournal
 from metagpt.lab.embedded.goal_sets import goals_of
 from metagpt.lab.improvement import rollback
-from metagpt.lab.jobs import Recipe, run_recipe
 from metagpt.team import Team
 
 AT_ONCE = 4
@@ -48,19 +47,6 @@ async def record_runs(journal: SqliteJournal, count: int, seed: int) -> int:
     return sum(succeeded)
 
 
-def improve_in(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Improve, or go on with what was begun in the folder, or tell what it came to."""
-    if (folder / "results.json").is_file():
-        import json
-
-        found: dict[str, Any] = json.loads((folder / "results.json").read_text())
-        return found
-    begun = (folder / "recipe.json").is_file()
-    recipe = Recipe(kind="" if begun else "improve", values={} if begun else values, source="benchmarks.lab_improve")
-    _, results = run_recipe(recipe, out=None if begun else folder, resume=folder if begun else None)
-    return results
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=Path(".metagpt/improve"), help="journal, hub and run folders")
@@ -78,9 +64,9 @@ def main() -> None:
         "role": "engineer", "runs": str(options.folder / "journal.db"), "hub": str(hub.path), "method": options.method,
         "explore": options.explore, "count": options.count, "seed": options.seed,
     }  # fmt: skip
-    results = improve_in(options.folder / options.method, values)
+    results = kept_run("improve", values, options.folder / options.method)
     print((options.folder / options.method / "report.md").read_text())
-    drill = improve_in(options.folder / f"{options.method}-drill", {**values, "explore": 0, "shuffle_labels": True})
+    drill = kept_run("improve", {**values, "explore": 0, "shuffle_labels": True}, options.folder / f"{options.method}-drill")
     print(f"spoiled candidate: promoted {drill['promoted']}. {drill['why']}")
     if results["promoted"]:
         print("rolled back to", rollback("engineer", hub).reference)

@@ -220,10 +220,10 @@ _METHODS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _card(original: Subject, settings: CompressSettings, scores: list[Score]) -> Card:
     before, after = scores
-    base, task = (original.card.summary, original.card.task) if original.finetuned is not None else ("A language model.", "text-generation")
+    base = original.origin.summary
     card = Card(
         summary=f"{base} Compressed by {settings.method}.",
-        task=task,
+        task=original.origin.task,
         library="metagpt",
         tags=("compressed", settings.method),
         predictor="compressed" if original.finetuned is not None else None,

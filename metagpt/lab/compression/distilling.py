@@ -196,11 +196,10 @@ def _teach(
 
 
 def _card(student: Subject, teacher: Subject, scores: list[Score]) -> Card:
-    card = teacher.finetuned.record.card(teacher.finetuned.task.pipeline, None) if teacher.finetuned is not None else None
-    summary = card.summary if card is not None else "A language model."
+    summary = teacher.origin.summary
     made = Card(
         summary=f"{summary} A student distilled from it.",
-        task=card.task if card is not None else "text-generation",
+        task=teacher.origin.task,
         library="transformers",
         tags=("distilled",),
         predictor="compressed" if student.finetuned is not None else None,

@@ -51,6 +51,11 @@ class Subject:
         return Subject(model, self.tokenizer, new, self.card)
 
     @property
+    def origin(self) -> Card:
+        """Summary and task for the card of what is made from it; a bare language model is told in general words."""
+        return self.card if self.finetuned is not None else Card(summary="A language model.", task="text-generation")
+
+    @property
     def is_generator(self) -> bool:
         """Whether its logits predict the next token."""
         return self.finetuned is None or self.finetuned.task.evaluation == "generation"
