@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections import Counter
 from pathlib import PurePosixPath
 
-from metagpt import Role, on, template
+from metagpt import ModelOptions, Role, on, template
 from metagpt.errors import InvalidReplyError
 from metagpt.roles.software.messages import Candidates, ChecksFailed, Program, Reading, Requirements
 from metagpt.roles.software.signatures import read_signature
@@ -17,6 +18,9 @@ __all__ = ["MOST_REPAIRS", "Engineer"]
 
 MOST_REPAIRS = 3
 """How often a program is sent back."""
+
+_LIKELIEST = ModelOptions(n=1)
+_SEVERAL = ModelOptions(n=8, temperature=0.5)
 
 _EVALUATORS = ("tests", "conftest.py", "run.json")
 """What only the evaluator writes."""
@@ -35,11 +39,20 @@ class Engineer(Role):
         return Candidates(requirements=requirements, programs=programs)
 
     async def _write(self, requirements: Requirements, index: int) -> Program | InvalidReplyError:
+        """The program of a reading, or why there is none. A small model cannot be told what was wrong: several more are drawn from it."""
+        written = await self._drawn(requirements, index, _LIKELIEST)
+        if requirements.is_sampled and _flaw(written[0], requirements.readings[index]):
+            written += await self._drawn(requirements, index, _SEVERAL)
+        return min(written, key=lambda each: _flaw(each, requirements.readings[index]))
+
+    async def _drawn(self, requirements: Requirements, index: int, options: ModelOptions) -> list[Program | InvalidReplyError]:
+        """The programs that one call gives, the commonest first; the error where it gives none."""
         wanted = requirements.readings[index].specification
         try:
-            source = await self.ask(
+            sources = await self.ask_many(
                 SourceText,
                 template("engineer/write_program"),
+                options=options,
                 name="write_program",
                 goal=requirements.goal,
                 signature=wanted.signature,
@@ -48,8 +61,8 @@ class Engineer(Role):
             )
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
             self.log.info("reading %d of the goal led to no program: %s", index, error)
-            return error
-        return make_program(read_files(source), index, requirements.readings[index])
+            return [error]
+        return [make_program(read_files(source), index, requirements.readings[index]) for source, _ in Counter(sources).most_common()]
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:
@@ -87,15 +100,26 @@ def _module_file(function: str) -> str:
     return f"{function}_program.py" if is_taken else f"{function}.py"
 
 
+def _flaw(written: Program | InvalidReplyError, reading: Reading) -> int:
+    """0 for a program that can be called as its reading says, 1 for one that lacks the function, 2 for none at all."""
+    if isinstance(written, InvalidReplyError):
+        return 2
+    signature = read_signature(reading.specification.signature)
+    return int(signature is not None and not _defining(signature.name).search(written.files[written.entry]))
+
+
 def _entry(files: dict[str, str], function: str | None) -> str:
     """The file that defines the function; of an application the one that starts it."""
     python = [path for path in files if path.endswith(".py")]
     if function is not None:
-        defines = re.compile(rf"^(?:async )?def {re.escape(function)}\b|^{re.escape(function)}\b *[:=]", re.MULTILINE)
-        return next((path for path in python if defines.search(files[path])), python[0])
+        return next((path for path in python if _defining(function).search(files[path])), python[0])
     starting = [path for path in python if path == DEFAULT_FILE or PurePosixPath(path).name == "__main__.py"]
     return (starting or [path for path in python if "__main__" in files[path]] or python)[0]
 
 
 def _fenced(file: tuple[str, str]) -> str:
     return f"### {file[0]}\n```python\n{file[1]}```"
+
+
+def _defining(function: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?:async )?def {re.escape(function)}\b|^{re.escape(function)}\b *[:=]", re.MULTILINE)

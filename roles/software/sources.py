@@ -47,7 +47,7 @@ def read_files(answer: str) -> dict[str, str]:
     """The files of an answer by relative path; a single unnamed block of Python, or plain source, is `main.py`.
 
     Raises:
-        ValueError: no code, a path that leads out of the folder or cannot be imported, or Python that does not parse.
+        ValueError: no code, a path out of the folder or one that cannot be imported, Python that does not parse, or undefined names.
     """
     blocks = list(_blocks(answer))
     files = {} if blocks else {DEFAULT_FILE: answer.strip() + "\n"}
@@ -117,6 +117,20 @@ def _check_python(path: str, text: str) -> None:
         raise ValueError(f"{path} is nested too deeply for Python") from error
     if not tree.body and PurePosixPath(path).name != "__init__.py":
         raise ValueError(f"{path} holds no code")
+    if missing := _undefined_names(tree):
+        raise ValueError(f"{path} uses what it neither defines nor imports: {', '.join(missing)}")
+
+
+def _undefined_names(tree: ast.Module) -> list[str]:
+    """What would raise NameError as soon as it is reached, by pyflakes; a star import hides all."""
+    from pyflakes.checker import Checker
+    from pyflakes.messages import UndefinedName
+
+    try:
+        found = [message for message in Checker(tree).messages if isinstance(message, UndefinedName)]
+    except (RecursionError, MemoryError):
+        return []  # nested more deeply than it can follow
+    return list(dict.fromkeys(f"{message.message_args[0]!r} in line {message.lineno}" for message in found))
 
 
 def _readable(answer: str) -> str:

@@ -134,7 +134,7 @@ def test_an_application_has_neither_cases_nor_strength_of_its_own() -> None:
     assert verdict.evidence == "nothing that could be tested"
     assert not verdict.is_strong
     assert judge_trials(
-        wanted, [Trial(program=verdict.program, inputs=[], outcomes=[])], Checks(source="def test_it(): assert f() == 1")
+        wanted, [Trial(program=verdict.program, inputs=[], outcomes=[])], Checks(source="def test_it(): assert sum([1]) == 1")
     ).is_strong
     assert not judge_trials(
         requirements([9], drawn=9, given=[(1, 1)], signature=""), [Trial(program=verdict.program, inputs=[], outcomes=[])], Checks()

@@ -65,6 +65,7 @@ def test_files_are_read_from_all_usual_forms(answer: str, files: dict[str, str])
         ("### a.py\n```python\nx = 1\n```\n### a.py/b.py\n```python\nx = 1\n```", "a file as its folder"),
         ("x = " + "(" * 500 + "1" + ")" * 500, "main.py is n"),
         ("x = '\ud800'", "no valid Python"),
+        ("def f(n):\n    return math.floor(m)", "neither defines nor imports: 'math' in line 2, 'm' in line 2"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_words(answer: str, said: str) -> None:

@@ -13,7 +13,7 @@ from metagpt.models.interface import ModelRequest
 from metagpt.roles.software import Declined, Delivery, Specification, software_team
 from metagpt.roles.software.messages import Probes
 from metagpt.run import Run
-from metagpt.testing import FunctionModel
+from metagpt.testing import FunctionModel, data
 from tests.software.answers import sampled_model
 
 OUTSIDE = Specification(in_scope=False)
@@ -58,6 +58,39 @@ async def test_one_request_gives_all_readings_and_each_gets_one_program(tmp_path
     calls = [request.call for request in model.requests]
     assert sorted(calls) == ["engineer.write_program", "engineer.write_program", "evaluator.write_tests", "product_manager.specify"]
     assert [request.options.n for request in model.requests if request.call != "product_manager.specify"] == [1, 1, 1]
+
+
+async def test_a_program_that_cannot_run_is_drawn_anew_and_the_commonest_that_can_is_taken(tmp_path: Path) -> None:
+    right = "import math\n\n\ndef vowels(text: str) -> int:\n    return math.floor(len(text))\n"
+    drawn = [
+        right.removeprefix("import math"),
+        right.replace("len(", "lem("),
+        "def (",
+        PROGRAMS["fail"],
+        right,
+        PROGRAMS["say nothing"],
+        right,
+    ]
+
+    def write(request: ModelRequest) -> object:
+        return right.removeprefix("import math") if request.options.n == 1 else data(*drawn)
+
+    model = sampled_model([reading("count the letters")] * 16, write_program=write)
+    found = delivered(await run_team(model, tmp_path))
+    assert found.program.files["vowels.py"] == right
+    assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [1, 8]
+
+
+async def test_a_program_without_the_function_is_drawn_anew_and_kept_where_none_has_it(tmp_path: Path) -> None:
+    other = PROGRAMS["count the letters"].replace("vowels", "towels")
+
+    def write(request: ModelRequest) -> object:
+        return other if request.options.n == 1 else data(other, PROGRAMS["say nothing"])
+
+    model = sampled_model([reading("count the letters")] * 16, write_program=write)
+    assert delivered(await run_team(model, tmp_path / "one")).program.files["vowels.py"] == PROGRAMS["say nothing"]
+    model = sampled_model([reading("count the letters")] * 16, write_program=other)
+    assert delivered(await run_team(model, tmp_path / "other")).program.files["vowels.py"] == other
 
 
 async def test_agreement_chooses_and_is_the_evidence(tmp_path: Path) -> None:

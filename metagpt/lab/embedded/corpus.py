@@ -24,14 +24,15 @@ from metagpt.models.local.drafts import DECLINED
 __all__ = ["WRITTEN", "Asked", "Example", "as_json", "ask", "ask_as_written", "asked_goals", "examples", "specify_prompt", "training_chain"]
 
 LENGTHS = (1,) * 9 + (2,) * 8 + (3,) * 3
-"""How many steps programs have: 45 % one, 40 % two, 15 % three."""
-
+"""How many steps the programs of the sets have that the model is scored on: 45 % one, 40 % two, 15 % three."""
+_TAUGHT_LENGTHS = (1,) * 7 + (2,) * 8 + (3,) * 5
+"""The same of the training: longer chains are harder to read, and hold the single steps, too."""
 
 MOST_SIGNS = 48
 """Of an argument or result in an example, as JSON."""
 MOST_LETTERS = 420
 """Of a goal."""
-WRITTEN = 0.3
+WRITTEN = 0.25
 """Of the goals to be specified, how many were written by hand; the others are put together."""
 
 
@@ -137,7 +138,7 @@ def asked_goals(rng: random.Random) -> Iterator[Asked]:
     """Goals within the scope without end, some written by hand and some put together."""
     while True:
         try:
-            asked = ask_as_written(rng) if rng.random() < WRITTEN else ask(training_chain(rng, rng.choice(LENGTHS)), rng)
+            asked = ask_as_written(rng) if rng.random() < WRITTEN else ask(training_chain(rng, rng.choice(_TAUGHT_LENGTHS)), rng)
         except UnsayableError:
             continue
         if len(asked.goal) < MOST_LETTERS:
@@ -193,14 +194,14 @@ def _named(chain: Chain, rng: random.Random) -> tuple[str, str]:
 
 
 def _write(rng: random.Random) -> Example:
-    chain = training_chain(rng, rng.choice(LENGTHS))
+    chain = training_chain(rng, rng.choice(_TAUGHT_LENGTHS))
     name, argument = _named(chain, rng)
     context = {"signature": chain.signature(name, argument), "summary": chain.summary}
     return Example("engineer.write_program", compact_prompt("engineer.write_program", context), chain.code(name, argument))
 
 
 def _repair(rng: random.Random) -> Iterator[Example]:
-    chain = training_chain(rng, rng.choice(LENGTHS))
+    chain = training_chain(rng, rng.choice(_TAUGHT_LENGTHS))
     name, argument = _named(chain, rng)
     found = broken_program(chain, name, argument, [value for value, _ in _small_inputs(chain)][:6], rng)
     if found is None or len(found[1]) > 200:
