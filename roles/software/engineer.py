@@ -62,7 +62,10 @@ class Engineer(Role):
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
             self.log.info("reading %d of the goal led to no program: %s", index, error)
             return [error]
-        return [make_program(read_files(source), index, requirements.readings[index]) for source, _ in Counter(sources).most_common()]
+        votes: Counter[str] = Counter()
+        for source, count in zip(sources, sources.votes, strict=True):
+            votes[source] += count
+        return [make_program(read_files(source), index, requirements.readings[index]) for source, _ in votes.most_common()]
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:

@@ -23,8 +23,8 @@ MOST_READINGS = 8
 MOST_DRAFTS = 24
 """Readings without a vote that are tried where the goal states examples."""
 
-OUT_OF_SCOPE_SHARE = 0.25
-"""From this share of the candidates on, the goal is declined; set on the validation goals."""
+OUT_OF_SCOPE_SHARE = 0.5
+"""From this share of the votes on, the goal is declined."""
 
 EXAMPLE_SHARE = 0.5
 """An example counts as the goal's own if it stands in the goal and this share of the readings copied it."""

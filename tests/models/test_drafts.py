@@ -1,4 +1,4 @@
-"""Drafts of a phrase table: what is parsed, how its votes are shared, and a folder without its table."""
+"""Drafts of a phrase table: what is parsed, where it stands, and a folder without its table."""
 
 import json
 from importlib.resources import files
@@ -9,7 +9,7 @@ import pytest
 from metagpt.errors import ConfigError, ModelUnavailableError
 from metagpt.models.interface import ModelRequest
 from metagpt.models.local.card import read_card
-from metagpt.models.local.drafts import Drafts, shared_votes
+from metagpt.models.local.drafts import Drafts
 from metagpt.models.local.phrases import Phrase, Phrases
 
 EVEN = Phrase(
@@ -81,20 +81,31 @@ def test_any_goal_is_parsed_in_bounded_time(goal: str) -> None:
     assert isinstance(PHRASES.parse(goal, 24), list)
 
 
-def test_votes_are_shared_by_likelihood_and_place() -> None:
-    assert shared_votes([-1.0, -1.0, -40.0, -60.0], 32) == [18, 14, 0]
-    assert shared_votes([-30.0, -30.0, -1.0], 32) == [0, 0]  # the model declines the goal
-
-
 def test_a_folder_without_its_table_says_so(tmp_path: Path) -> None:
     drafts = Drafts(tmp_path, {"product_manager.specify": "goal"})
     with pytest.raises(ModelUnavailableError, match=r"phrases\.json"):
-        drafts.weighed(ModelRequest(call="product_manager.specify", chat=(), context={"goal": "x"}), None, None)  # type: ignore[arg-type]
+        drafts.of(ModelRequest(call="product_manager.specify", chat=(), context={"goal": "x"}))
+
+
+def test_the_shipped_drafts_are_of_both_kinds_each_from_its_best_on() -> None:
+    drafts = Drafts(Path(str(files("metagpt.models").joinpath("embedded_weights"))), {"product_manager.specify": "goal"})
+    found = drafts.of(
+        ModelRequest(
+            call="product_manager.specify",
+            chat=(),
+            context={"goal": "double every number in a list, then return the running totals: def steps_up(x)"},
+        )
+    )
+    for kind in ("parsed", "near"):
+        assert [draft.place for draft in found if draft.kind == kind] == list(range(1, 1 + sum(draft.kind == kind for draft in found)))
+    specs = [json.loads(draft.text) for draft in found if draft.kind == "parsed"]
+    [meant] = [spec for spec in specs if spec["summary"] == "double each number; compute the running totals"]
+    assert meant["signature"] == "steps_up(numbers: list[int]) -> list[int]"
 
 
 def test_a_call_without_drafts_has_none(tmp_path: Path) -> None:
     drafts = Drafts(tmp_path, {"product_manager.specify": "goal"})
-    assert drafts.weighed(ModelRequest(call="engineer.repair", chat=()), None, None) == ()  # type: ignore[arg-type]
+    assert drafts.of(ModelRequest(call="engineer.repair", chat=())) == ()
 
 
 def test_a_card_with_strange_drafts_is_refused(tmp_path: Path) -> None:

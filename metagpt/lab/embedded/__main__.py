@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=7)
     evaluate.set_defaults(command=_evaluate)
 
+    weigh = commands.add_parser("weigh", help="fit the weights of the signs by which readings are chosen, and print them")
+    weigh.add_argument("--model", type=Path, default=WEIGHTS, help="folder with both models (default: the shipped ones)")
+    weigh.add_argument("--count", type=int, default=110, help="goals of each generated set (default 110)")
+    weigh.add_argument("--seed", type=int, default=21)
+    weigh.set_defaults(command=_weigh)
+
     serve = commands.add_parser("serve", help="score the model in service: the software team works on the goals")
     serve.add_argument("--model", default="embedded", help="model reference (default embedded)")
     serve.add_argument("--out", type=Path, default=SCORES, help="folder for served.json and served.md")
@@ -121,6 +127,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     sys.stdout.write(evaluate(config))
+    return 0
+
+
+def _weigh(options: argparse.Namespace) -> int:
+    from metagpt.lab.embedded.weights_of_signs import fit, gather
+
+    sys.stdout.write(f"{fit(list(gather(options.model, count=options.count, seed=options.seed)))}\n")
     return 0
 
 

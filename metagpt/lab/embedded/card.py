@@ -25,7 +25,7 @@ _FRONT: Mapping[str, Any] = {
         "engineer.repair": ["signature", "summary", "code", "failure"],
         "evaluator.write_tests": ["signature", "summary"],
     },
-    "drafts": {"product_manager.specify": "goal"},
+    "drafts": {"product_manager.specify": "goal", "engineer.write_program": "summary"},
     "candidates": _CANDIDATES,
     "temperature": _TEMPERATURE,
     "scope": "one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English",

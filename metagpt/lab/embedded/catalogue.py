@@ -6,15 +6,16 @@ import keyword
 import random
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from metagpt.lab.embedded.loading import load_source
 from metagpt.lab.embedded.primitive import Primitive
+from metagpt.models.local.programs import StepCode, compose
 
-__all__ = ["MODULES", "Step", "accepts", "load_primitives", "random_step", "slot_value"]
+__all__ = ["MODULES", "Step", "load_primitives", "random_step", "slot_value"]
 
 MODULES = (
     "numbers",
@@ -44,6 +45,9 @@ MODULES = (
 
 MAX_NUMBER = 2000
 """Largest whole number given to a step when samples are made: some steps list or try that many."""
+MAX_INNER_NUMBER = 100_000
+"""The same in inner lists, dictionaries and ranges in a text, which some steps repeat things by."""
+_RANGE_ENDS = re.compile(r"\d-(\d+)")
 MAX_SIZE = 4000
 """Most cells and signs that a result may have, those of inner lists and texts included."""
 MAX_BITS = 200
@@ -90,29 +94,51 @@ class Step:
         return identifier(self.fill(self.primitive.name[0]))
 
     @property
-    def expression(self) -> str:
-        """The step's code on `{x}`, slots filled."""
+    def code(self) -> StepCode:
+        """What it is in a program."""
+        return StepCode(
+            name=self.fragment,
+            expression=self.fill(self.private_code),
+            imports=self.primitive.imports,
+            helper=self.fill(self.private_helper),
+        )
+
+    @property
+    def private_code(self) -> str:
+        """The code on `{x}`, slots open, calling the helpers by their private names."""
         return self._private(self.primitive.code)
 
     @property
-    def helper(self) -> str:
+    def private_helper(self) -> str:
         """The functions its code calls, or nothing; their names begin with `_`, so that no program's own name hides them."""
         return self._private(self.primitive.helper).strip("\n")
 
     def _private(self, code: str) -> str:
         for name in _helper_names(self.primitive.helper):
             code = re.sub(rf"\b{name}\b", f"_{name}", code)
-        return self.fill(code)
+        return code
 
     def run(self, value: Any) -> Any:  # Any: programs take and give every type of the catalogue
         """The reference result; raises what the step's code raises, and OverflowError where things get huge."""
         numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, int) and abs(number) > MAX_NUMBER for number in numbers):
+        is_large = any(isinstance(number, int) and abs(number) > MAX_NUMBER for number in numbers)
+        if is_large or any(abs(number) > MAX_INNER_NUMBER for number in _integers(value)):
             raise OverflowError(f"{self.primitive.id}: {value!r:.80} is too large for an example; some steps would count so far.")
         result = _compiled(self)(value)
         if _size(result) > MAX_SIZE:
             raise OverflowError(f"{self.primitive.id}: the result is huge; an argument for examples gives a smaller one.")
         return result
+
+
+def _integers(value: Any) -> Iterator[int]:
+    """Every one in it: of inner lists, of dictionaries, and the ends of ranges in a text, as 3-70."""
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, str):
+        yield from map(int, _RANGE_ENDS.findall(value))
+    elif isinstance(value, list | tuple | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _integers(inner)
 
 
 def _size(value: Any) -> int:
@@ -142,10 +168,8 @@ def identifier(text: str) -> str:
 @cache
 def _compiled(step: Step) -> Callable[[Any], Any]:
     # Only the project's own primitives are run here, never anything a model wrote.
-    primitive = step.primitive
-    source = "\n".join(primitive.imports) + "\n" + step.helper
-    source += f"\ndef _step(x):\n    return {step.expression.replace('{x}', 'x')}\n"
-    compiled: Callable[[Any], Any] = load_source(primitive.id, source)._step
+    source = compose("_step(x: object) -> object", [step.code])
+    compiled: Callable[[Any], Any] = load_source(step.primitive.id, source)._step
     return compiled
 
 
@@ -192,8 +216,3 @@ def slot_value(choices: tuple[str, ...], rng: random.Random) -> str:
         pools: tuple[Sequence[str], ...] = (string.ascii_lowercase, _TEXTS, string.ascii_letters, "*#-_+@/:!?.")
         return f'"{rng.choice(rng.choice(pools))}"'
     return rng.choice(choices)
-
-
-def accepts(takes: str, gives: str) -> bool:
-    """Whether a step that takes `takes` can follow one that gives `gives`: whole numbers do for decimal ones."""
-    return takes == gives or (takes, gives) in {("float", "int"), ("list[float]", "list[int]")}

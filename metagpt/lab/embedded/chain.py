@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from metagpt.lab.embedded.catalogue import Step, accepts, load_primitives, random_step
+from metagpt.lab.embedded.catalogue import Step, load_primitives, random_step
 from metagpt.lab.embedded.inputs import edge_inputs, fitting_kinds, random_input, step_hints
 from metagpt.lab.embedded.primitive import Primitive
+from metagpt.models.local.programs import accepts, compose
 
 __all__ = ["ARGUMENTS", "Chain", "chain_inputs", "is_sensible", "is_unchanged", "random_chain"]
 
@@ -67,19 +68,7 @@ class Chain:
 
     def code(self, name: str = "", argument: str = "") -> str:
         """The canonical program: imports, helper functions, one function with a line for each step."""
-        value = argument or ARGUMENTS[self.takes]
-        lines = []
-        taken = {name or self.default_name, value}
-        for step in self.steps[:-1]:
-            result = step.fragment
-            while result in taken:
-                result += "_again"
-            taken.add(result)
-            lines.append(f"    {result} = {_call(step, value)}")
-            value = result
-        lines.append(f"    return {_call(self.steps[-1], value)}")
-        head = f"def {self.signature(name, argument)}:"
-        return _preamble(self.steps) + "\n".join([head, *lines]) + "\n"
+        return compose(self.signature(name, argument), [step.code for step in self.steps])
 
     def run(self, value: Any) -> Any:
         """The reference result; the argument is left as it was."""
@@ -91,17 +80,6 @@ class Chain:
     def identifiers(self) -> set[str]:
         """Every name its code uses, which an argument must not be called."""
         return {word for step in self.steps for word in re.findall(r"[A-Za-z_]\w*", step.primitive.code + step.primitive.helper)}
-
-
-def _call(step: Step, value: str) -> str:
-    return step.expression.replace("{x}", value)
-
-
-def _preamble(steps: Sequence[Step]) -> str:
-    imports = sorted({line for step in steps for line in step.primitive.imports})
-    helpers = list(dict.fromkeys(step.helper for step in steps if step.primitive.helper))
-    text = "\n".join(imports) + "\n\n\n" if imports else ""
-    return text + "".join(f"{helper}\n\n\n" for helper in helpers)
 
 
 def chain_inputs(chain: Chain, rng: random.Random, count: int, *, edges: bool = False) -> list[Any]:

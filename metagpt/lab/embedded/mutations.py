@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from metagpt.lab.embedded.catalogue import accepts, load_primitives, random_step
+from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.loading import load_source
+from metagpt.models.local.programs import accepts
 
 __all__ = ["broken_program"]
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from metagpt.lab.embedded.catalogue import identifier, load_primitives
+from metagpt.lab.embedded.catalogue import Step, identifier, load_primitives
 from metagpt.lab.embedded.chain import ARGUMENTS
 from metagpt.lab.embedded.frames import INPUTS
 from metagpt.lab.embedded.holdout import is_held_wording
@@ -28,6 +28,7 @@ def phrase_table() -> dict[str, Any]:
 
 
 def _step(primitive: Primitive) -> dict[str, Any]:
+    step = Step(primitive)
     wordings = (primitive.step, *primitive.do, *primitive.np, *primitive.be)
     return {
         "step": primitive.step,
@@ -38,4 +39,7 @@ def _step(primitive: Primitive) -> dict[str, Any]:
         "slots": primitive.slots,
         "first_only": primitive.first_only,
         "last_only": primitive.last_only,
+        "code": step.private_code,
+        "imports": primitive.imports,
+        "helper": step.private_helper,
     }

@@ -10,10 +10,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from metagpt.lab.embedded.catalogue import Step, accepts, load_primitives, slot_value
+from metagpt.lab.embedded.catalogue import Step, load_primitives, slot_value
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.holdout import is_held_composition
 from metagpt.lab.embedded.primitive import Primitive
+from metagpt.models.local.programs import accepts, step_pattern
 
 __all__ = ["WrittenRequest", "find_chain", "redrawn", "written_outside", "written_requests"]
 
@@ -101,30 +102,7 @@ def _steps_called(text: str) -> tuple[Step, ...]:
 
 @cache
 def _patterns() -> tuple[tuple[Primitive, re.Pattern[str]], ...]:
-    return tuple((primitive, re.compile(_pattern(primitive))) for primitive in load_primitives())
-
-
-def _pattern(primitive: Primitive) -> str:
-    """The wording with a group for each slot; a slot that comes twice has one value."""
-    seen: set[str] = set()
-
-    def group(match: re.Match[str]) -> str:
-        slot = match[1]
-        if slot in seen:
-            return f"(?P={slot})"
-        seen.add(slot)
-        return f"(?P<{slot}>{_value(primitive.slots[slot])})"
-
-    return re.sub(r"\\\{(\w+)\\\}", group, re.escape(primitive.step))
-
-
-def _value(choices: Sequence[str]) -> str:
-    """What values of this slot look like: numbers, quoted texts, or its choices alone."""
-    if all(re.fullmatch(r"-?\d+(\.\d+)?", choice) for choice in choices):
-        return r"-?\d+(?:\.\d+)?"
-    if all(choice.startswith('"') for choice in choices):
-        return '"[^"]*"'
-    return "|".join(re.escape(choice) for choice in choices)
+    return tuple((primitive, step_pattern(primitive.step, primitive.slots)) for primitive in load_primitives())
 
 
 def redrawn(request: WrittenRequest, rng: random.Random) -> WrittenRequest:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import gc
 import threading
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import torch
 
-from metagpt.errors import ModelUnavailableError
+from metagpt.errors import MetaGPTError, ModelUnavailableError
 from metagpt.models.local.decoder import Decoder
 from metagpt.models.local.faults import as_model_error, while_loading
 from metagpt.models.local.job import Job
-from metagpt.models.local.weights import Source, load_weights
+from metagpt.models.local.weights import Source, Weights, load_weights
 
 __all__ = ["Engine"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Errand(Generic[T]):
+    work: Callable[[Weights], T]
+    future: Future[T] = field(default_factory=Future)
 
 
 class Engine:
@@ -23,6 +35,7 @@ class Engine:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._arrived: deque[Job] = deque()
+        self._errands: deque[_Errand[Any]] = deque()
         self._dropped: list[str] = []
         self._changed = threading.Condition()
         self._stopping = False
@@ -45,6 +58,20 @@ class Engine:
             self._arrived.append(job)
             self._changed.notify()
 
+    def ask(self, work: Callable[[Weights], T]) -> Future[T]:
+        """Have the thread do something with the weights between two steps; callable from any thread.
+
+        The future fails with `ModelUnavailableError` where the weights cannot be loaded, or the engine stops before.
+        """
+        errand = _Errand(work)
+        with self._changed:
+            if self._stopping:
+                errand.future.set_exception(self._closed())
+                return errand.future
+            self._errands.append(errand)
+            self._changed.notify()
+        return errand.future
+
     def drop_adapter(self, path: str) -> None:
         """Free an adapter as soon as no request under way answers with it; callable from any thread."""
         with self._changed:
@@ -61,6 +88,7 @@ class Engine:
     def _serve(self) -> None:
         while (jobs := self._next_jobs()) is not None:
             self._admit(jobs)
+            self._do_errands()
             if self._decoder is not None:
                 self._step(self._decoder)
         self._end()
@@ -68,7 +96,7 @@ class Engine:
     def _next_jobs(self) -> list[Job] | None:
         """What arrived since the last step, waiting for it while there is nothing to decode; None: stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._arrived or self._dropped or (self._decoder and self._decoder.is_busy))
+            self._changed.wait_for(self._has_work)
             if self._stopping:
                 return None
             if self._decoder is not None:
@@ -78,18 +106,39 @@ class Engine:
             self._arrived.clear()
             return jobs
 
+    def _has_work(self) -> bool:
+        return bool(self._stopping or self._arrived or self._errands or self._dropped or (self._decoder and self._decoder.is_busy))
+
+    def _loaded(self) -> Decoder:
+        """The decoder; the first time the weights are loaded.
+
+        Raises:
+            MetaGPTError: they cannot be.
+        """
+        if self._decoder is None:
+            try:
+                self._decoder = Decoder(load_weights(self.source))
+            except Exception as error:  # the loader's libraries raise anything, and the asker must hear of it
+                raise while_loading(f"local:{self.source.path}", error) from error
+        return self._decoder
+
+    def _do_errands(self) -> None:
+        while self._errands:
+            errand = self._errands.popleft()
+            try:
+                errand.future.set_result(errand.work(self._loaded().weights))
+            except Exception as error:  # noqa: BLE001  # boundary of the thread
+                errand.future.set_exception(as_model_error(f"local:{self.source.path}", error))
+
     def _admit(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.is_over:
                 continue
             try:
-                if self._decoder is None:
-                    self._decoder = Decoder(load_weights(self.source))
-            except Exception as error:  # noqa: BLE001  # the loader's libraries raise anything, and the asker must hear of it
-                job.finish(while_loading(f"local:{self.source.path}", error))
-                continue
-            try:
-                self._decoder.add(job, job.prepare(self._decoder.weights))
+                decoder = self._loaded()
+                decoder.add(job, job.prepare(decoder.weights))
+            except MetaGPTError as error:
+                job.finish(error)
             except Exception as error:  # noqa: BLE001  # boundary of the thread: an error belongs to its request alone
                 job.finish(as_model_error(f"local:{self.source.path}", error))
 
@@ -109,6 +158,9 @@ class Engine:
         for job in waiting:
             job.finish(self._closed())
         self._arrived.clear()
+        for errand in self._errands:
+            errand.future.set_exception(self._closed())
+        self._errands.clear()
         self._decoder = None
         gc.collect()  # modules and their hooks point at each other
         _hand_back(self.source.device)

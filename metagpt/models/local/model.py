@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError
 from metagpt.models.context_fit import SEND_LESS
 from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest
+from metagpt.models.local import weighing
 from metagpt.models.local.adapter_place import split_adapter
 from metagpt.models.local.card import Card, profile_of, read_card
 from metagpt.models.local.counting import PromptCounter
-from metagpt.models.local.drafts import Drafts
+from metagpt.models.local.drafts import DECLINED, Draft, Drafts
 from metagpt.models.local.extras import require_local_extra
 from metagpt.models.local.folder import check_folder, downloaded_folder, is_folder_reference
 from metagpt.models.local.job import Answers, Delivery, Draw, Job
@@ -27,6 +28,7 @@ from metagpt.models.local.settings import LocalSettings, parse_settings
 from metagpt.models.local.tool_calls import read_union, union_schema
 
 if TYPE_CHECKING:
+    from metagpt.models.local.engine import Engine
     from metagpt.models.local.pool import SharedEngine
     from metagpt.models.local.weights import Weights
 
@@ -133,8 +135,7 @@ class LocalModel:
         if engine is None:
             engine = await asyncio.to_thread(self._open)
         arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-        drafts: list[Candidate] = []
-        job = self._job(request, engine.adapter, drafts, asyncio.get_running_loop(), arrived)
+        job = self._job(request, engine.adapter, asyncio.get_running_loop(), arrived)
         engine.submit(job)
         shows_pieces = not self._offers_tools(request)
         try:
@@ -147,7 +148,8 @@ class LocalModel:
                         yield Delta(item)
                     continue
                 reply = self._reply(request, item)
-                reply = replace(reply, candidates=await self._weighed(request, (*reply.candidates, *drafts)))
+                if len(reply.candidates) > 1:
+                    reply = replace(reply, candidates=await self._with_drafts(engine.engine, request, reply.candidates))
                 if not shows_pieces and reply.text:
                     yield Delta(reply.text)
                 yield reply
@@ -187,34 +189,49 @@ class LocalModel:
 
         return load_beside(self._profile.reference, Path(self._path) / FOLDER, self._settings)
 
-    async def _weighed(self, request: ModelRequest, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        if self._retelling is None or len(candidates) < 2:
-            return candidates
-        return await asyncio.to_thread(self._retelling.weighed, request, candidates)
+    async def _with_drafts(self, engine: Engine, request: ModelRequest, drawn: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        """The drawn answers and the drafts; each draft counts as much as all that was drawn, or all are weighed by a second model."""
+        drafts = () if self._drafts is None else await asyncio.to_thread(self._drafts.of, request)
+        if self._retelling is not None and request.call in self._retelling.keys:
+            return await self._weighed(engine, self._retelling, request, drawn, drafts)
+        return (*drawn, *(Candidate(text=draft.text, votes=len(drawn)) for draft in drafts))
+
+    async def _weighed(
+        self, engine: Engine, retelling: Retelling, request: ModelRequest, drawn: tuple[Candidate, ...], drafts: tuple[Draft, ...]
+    ) -> tuple[Candidate, ...]:
+        """The answers with their votes; see `metagpt.models.local.weighing`."""
+        readings = weighing.readings_of(drawn, drafts)
+        if not readings:
+            return drawn
+        texts = [*map(weighing.scored_text, readings), DECLINED]
+        *read, read_declined = await asyncio.wrap_future(engine.ask(lambda weights: self._read(request, weights, texts)))
+        retold, goal_tokens = await asyncio.to_thread(
+            retelling.log_likelihoods, str(request.context[retelling.keys[request.call]]), readings
+        )
+        declined = sum(candidate.text == DECLINED for candidate in drawn) / len(drawn)
+        signs = weighing.signs_of(readings, drawn, drafts, read, retold)
+        shared, none = weighing.shares(signs, declined=declined, read_declined=read_declined, goal_tokens=goal_tokens)
+        return weighing.voted(readings, shared, none, drawn, drafts)
+
+    def _read(self, request: ModelRequest, weights: Weights, texts: Sequence[str]) -> list[float]:
+        """The log-likelihood (nats) of each answer's beginning; run by the engine's thread."""
+        prompt = render_prompt(request, self._profile, weights.tokenizer).tokens
+        return weights.log_likelihoods([(prompt, weights.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts])
 
     def _job(
         self,
         request: ModelRequest,
         adapter: str,
-        drafts: list[Candidate],
         loop: asyncio.AbstractEventLoop,
         arrived: asyncio.Queue[Delivery],
     ) -> Job:
-        """The engine's job; what the model's phrase table drafts besides is put into `drafts` before the first token."""
-
         def deliver(item: Delivery) -> None:
             try:
                 loop.call_soon_threadsafe(arrived.put_nowait, item)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 job.is_over = True
 
-        def prepare(weights: Weights) -> Draw:
-            draw = self._draw(request, weights, adapter)
-            if self._drafts is not None and draw.num_candidates > 1:
-                drafts.extend(self._drafts.weighed(request, draw, weights))
-            return draw
-
-        job = Job(prepare=prepare, deliver=deliver, max_batch=self._settings.max_batch)
+        job = Job(prepare=lambda weights: self._draw(request, weights, adapter), deliver=deliver, max_batch=self._settings.max_batch)
         return job
 
     def _draw(self, request: ModelRequest, weights: Weights, adapter: str) -> Draw:

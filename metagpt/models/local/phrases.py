@@ -58,6 +58,12 @@ class Phrase:
     """Usual values of each slot, as they stand in the canonical wording."""
     first_only: bool = False
     last_only: bool = False
+    code: str = ""
+    """An expression of the input `{x}`, with `{slot}`s; see `metagpt.models.local.programs`."""
+    imports: tuple[str, ...] = ()
+    """Lines that the code needs."""
+    helper: str = ""
+    """Functions that it calls, with `{slot}`s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
