@@ -5,16 +5,18 @@
 Sine waves as in Finn et al. 2017: two hidden layers of 40, MAML with one inner step at rate 0.02, 25 tasks a batch, Adam at 0.002
 over 3,000 batches, tested on 600 tasks with 100 points each. MAML's own figures after one step: 1.13 with 5 shots, 0.77 with 10.
 
-Texts: vectors of frozen MiniLM; training, validation and test share no class. In FewRel the two entities of a sentence are masked, as
-"subject" and "object": their names would be learned by heart, for there are but six relations to train on. `plain` is fine-tuning
-from the same start, which was not meta-trained: the same steps, at the best of five rates on the test tasks themselves. `before` is
-the start meta-trained, not adapted. Differences are paired by task.
+Texts: vectors of frozen MiniLM; training and test share no class. Of FewRel there are but 16 relations, so each of eight seeds parts
+them anew: eleven to train on, five to test on; the settings were chosen by training on the first six and testing on the next five.
+The two entities of a sentence are masked, as "subject" and "object": their names would be learned by heart. `plain` is fine-tuning from
+the same start, which was not meta-trained: the same steps, at the best of five rates on the test tasks themselves. `before` is the
+start meta-trained, not adapted. Differences are paired by task.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -43,10 +45,11 @@ RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
 CONFIGS = {
     ("clinc150", 1): (4, MetaConfig(meta_rate=5e-4, iterations=120, head_rate=3.0)),
     ("clinc150", 5): (4, MetaConfig(meta_rate=1e-3, iterations=80, head_rate=10.0)),
-    ("fewrel", 1): (32, MetaConfig(meta_rate=1e-3, iterations=200, head_rate=3.0)),
-    ("fewrel", 5): (32, MetaConfig(meta_rate=1e-3, iterations=200, head_rate=3.0)),
+    ("fewrel", 1): (32, MetaConfig(meta_rate=2e-4, iterations=100, head_rate=0.3)),
+    ("fewrel", 5): (32, MetaConfig(meta_rate=2e-4, iterations=100, head_rate=0.3)),
 }
 """By set and shots: the rank of what is learned, and how."""
+FEWREL_SEEDS, FEWREL_TRAINED = 8, 11
 VALIDATION_DOMAINS, TEST_DOMAINS = ("utility", "home"), ("work", "small_talk", "meta")
 
 
@@ -78,9 +81,11 @@ def main() -> None:
     torch.set_num_threads(1)
     if "sinusoid" in arguments.parts:
         _sine_waves(arguments.seeds, arguments.tasks)
-    for part, read in (("clinc150", _clinc), ("fewrel", _fewrel)):
-        if part in arguments.parts:
-            _texts(part, read(arguments.each), arguments)
+    if "clinc150" in arguments.parts:
+        sets = _clinc(arguments.each)
+        _texts("clinc150", [sets] * arguments.seeds, arguments)
+    if "fewrel" in arguments.parts:
+        _texts("fewrel", [_fewrel(arguments.each, seed) for seed in range(FEWREL_SEEDS)], arguments)
 
 
 def _sine_waves(seeds: int, tasks: int) -> None:
@@ -98,17 +103,17 @@ def _sine_waves(seeds: int, tasks: int) -> None:
             print(f"| {shots} shots | {seed} | {report.before} | {report.after()} | {reference} | {seconds:.0f} |", flush=True)
 
 
-def _texts(part: str, sets: Mapping[str, TextData], arguments: argparse.Namespace) -> None:
+def _texts(part: str, by_seed: Sequence[Mapping[str, TextData]], arguments: argparse.Namespace) -> None:
     ways, group = (15, "domain") if part == "clinc150" else (5, None)
-    encoder = Looked(text for data in sets.values() for text in data.texts)
+    encoder = Looked(text for data in by_seed[0].values() for text in data.texts)
     print(f"\n| {part}, {ways}-way | seed | plain | meta-trained: before | after | gain | s |\n|---|---|---|---|---|---|---|")
     for shots in arguments.shots:
         shape = EpisodeShape(ways=ways, shots=shots, queries=5, group=group)
-        for seed in range(arguments.seeds):
+        for seed, sets in enumerate(by_seed):
             started = time.perf_counter()
             hidden, config = CONFIGS[part, shots]
             config = replace(config, seed=seed)
-            learner = MetaLearner(config, hidden=hidden, encoder=encoder).fit(sets["train"], sets["validation"], shape=shape)
+            learner = MetaLearner(config, hidden=hidden, encoder=encoder).fit(sets["train"], sets.get("validation"), shape=shape)
             seconds = time.perf_counter() - started
             plain = max(
                 (_plain(rate, config, encoder, sets["test"], shape, arguments.tasks) for rate in RATES), key=lambda r: r.after().value
@@ -145,10 +150,11 @@ def _clinc(each: int) -> dict[str, TextData]:
     }
 
 
-def _fewrel(each: int) -> dict[str, TextData]:
+def _fewrel(each: int, seed: int) -> dict[str, TextData]:
     relations = json.loads((DATA / "fewrel" / "val_wiki.json").read_text())
     names = sorted(relations)
-    parts = {"train": names[:6], "validation": names[6:11], "test": names[11:]}
+    random.Random(seed).shuffle(names)
+    parts = {"train": names[:FEWREL_TRAINED], "test": names[FEWREL_TRAINED:]}
     return {
         part: TextData(
             (Example(text=_masked(row), label=relation) for relation in chosen for row in relations[relation][:each]),

@@ -51,10 +51,10 @@ it is trained to decline. It does not compute expected values, and examples are 
 ## How it is used
 
 {candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, which knows the wordings of the
-training (`phrases.json`) and learns nothing, and up to 16 readings of goals written by hand that are like this one; the model weighs
-them, and those without a vote only join where the goal states examples. {retelling}One program is written for each distinct spec, all
-are run, and examples or agreement decide (`metagpt.behaviour`). A single sample is far weaker; so is the parser alone
-(`python -m benchmarks.phrase_parser`): model and parser miss different goals.
+training (`phrases.json`) and learns nothing, and up to 16 readings of goals written by hand that are like this one. {retelling}One
+program is written for each distinct spec; where that cannot run, eight more are drawn, and one is composed of the code that the table
+has for the steps. All are run, and examples or agreement decide (`metagpt.behaviour`). A single sample is far weaker; so is the
+parser alone (`python -m benchmarks.phrase_parser`): model and parser miss different goals.
 
 ## Data
 
@@ -93,9 +93,11 @@ passed, at the price of right ones not verified. A confident wrong program happe
 """
 
 
-_RETELLING = """Then a second model of the same shape (`retelling/`), trained from these
-weights the other way round, from steps to goals (`metagpt lab run metagpt/lab/embedded/retelling.toml`), says how likely each reading
-would have been put as the goal is, and the votes are weighed by that (`metagpt.models.local.retelling`). """
+_RETELLING = """A second model of the same
+shape (`retelling/`), trained from these weights the other way round, from steps to goals (`metagpt lab run
+metagpt/lab/embedded/retelling.toml`), says how likely each reading would have been put as the goal is. By that, by how likely this
+model finds it, and by where it comes from, 100 votes are shared out (`metagpt.models.local.weighing`; what each sign counts was
+fitted by `python -m metagpt.lab.embedded weigh`); those without a vote only join where the goal states examples. """
 
 
 @dataclass(frozen=True, kw_only=True)

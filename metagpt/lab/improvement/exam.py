@@ -80,7 +80,7 @@ def open_candidate(folder: Path, conditions: Conditions) -> Model:
 
 
 async def _mark(sandbox: Sandbox, model: Model, task: Task, conditions: Conditions, number: int) -> Mark:
-    answers = await answers_to(model, task, conditions, number)
+    answers = (await answers_to(model, task, conditions, number))[: conditions.samples]  # drafts of a table stand behind the model's own
     distinct = list(dict.fromkeys(answers))
     shares = await asyncio.gather(*(passed_share(sandbox, answer, task.function, task.tests) for answer in distinct))
     right = {answer: share == 1.0 for answer, share in zip(distinct, shares, strict=True)}
@@ -88,7 +88,7 @@ async def _mark(sandbox: Sandbox, model: Model, task: Task, conditions: Conditio
 
 
 async def answers_to(model: Model, task: Task, conditions: Conditions, number: int) -> list[str]:
-    """The first answer and the drawn ones; none where the prompt is too long for the model."""
+    """The first answer, the drawn ones, and behind them what a folder's table drafts; none where the prompt is too long for the model."""
     plain = ModelOptions(n=1, temperature=0.0, max_tokens=conditions.max_tokens)
     drawn = ModelOptions(
         n=conditions.samples - 1 or 1, temperature=conditions.temperature, max_tokens=conditions.max_tokens, seed=conditions.seed + number
