@@ -26,10 +26,18 @@ EVEN_SUM = Goal("add up the even numbers", (([1, 2, 4], 6), ([], 0)))
         ("add up the even numbers", "str", False),
         ("sing a song", "list[int]", False),
         ("keep the even numbers", "list[int]", False),
+        ("add up the even numbers; convert the number to base 1", "list[int]", False),
+        ("add up the even numbers; multiply the number by 99999999", "list[int]", False),
     ],
 )
 def test_a_reading_is_right_by_what_it_does(summary: str, takes: str, is_right: bool) -> None:
     assert does((summary, takes), EVEN_SUM) is is_right
+
+
+def test_a_value_that_could_leave_its_text_is_not_run() -> None:
+    goal = Goal("replace", (("a", "a"),))
+    assert does(('replace every "b" with "c"', "str"), goal)
+    assert not does(('replace every "b\\" with "c"', "str"), goal)
 
 
 def test_no_reading_of_a_goal_outside_is_right() -> None:

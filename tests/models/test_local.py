@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from metagpt.models.local import LocalModel, open_embedded, open_local  # noqa: 
 from metagpt.models.local.card import profile_of, read_card  # noqa: E402
 from metagpt.models.local.constrained import allowed_tokens  # noqa: E402
 from metagpt.models.local.decoder import Decoder  # noqa: E402
+from metagpt.models.local.engine import Engine  # noqa: E402
 from metagpt.models.local.job import Answers, Delivery, Draw, Job  # noqa: E402
 from metagpt.models.local.kv import RowCache  # noqa: E402
 from metagpt.models.local.pool import num_engines  # noqa: E402
@@ -545,6 +547,29 @@ def test_models_of_one_folder_share_one_copy_of_the_weights(folder: Path) -> Non
     asyncio.run(share())
 
 
+def test_the_engine_lends_its_weights_between_two_steps_and_answers_for_what_fails(folder: Path) -> None:
+    engine = Engine(Source(str(folder), "cpu", torch.float32))
+    here = threading.get_ident()
+    assert engine.ask(lambda weights: (type(weights), threading.get_ident() != here)).result(60) == (Weights, True)
+
+    def fail(_: Weights) -> None:
+        raise ValueError("no such luck")
+
+    with pytest.raises(ModelUnavailableError, match="no such luck"):
+        engine.ask(fail).result(60)
+    assert engine.ask(lambda _: 7).result(60) == 7
+    engine.stop()
+    with pytest.raises(ModelUnavailableError, match="closed while"):
+        engine.ask(lambda _: 7).result(60)
+
+
+def test_weights_that_cannot_be_loaded_fail_what_was_asked_of_them(tmp_path: Path) -> None:
+    engine = Engine(Source(str(tmp_path), "cpu", torch.float32))
+    with pytest.raises(ModelUnavailableError):
+        engine.ask(lambda _: 7).result(60)
+    engine.stop()
+
+
 def test_two_event_loops_use_one_model_at_once(folder: Path) -> None:
     [alone] = use(opened(folder), ask_for("a", temperature=0, max_tokens=60))
     model = opened(folder)
@@ -723,6 +748,18 @@ def test_the_embedded_model_answers_a_call_it_was_trained_for() -> None:
     assert sum(candidate.votes for candidate in reply.candidates) == VOTES
     assert sum(candidate.votes for candidate in reply.candidates if '"summary": "add up the numbers"' in candidate.text) > VOTES / 2
     assert any(candidate.finish == "stop" for candidate in reply.candidates)
+
+
+@pytest.mark.skipif(not EMBEDDED.is_dir(), reason="the shipped weights are not in this checkout")
+def test_beside_drawn_programs_stands_the_one_that_the_table_composes() -> None:
+    context = {"signature": "total(numbers: list[int]) -> int", "summary": "keep the even numbers; add up the numbers"}
+    request = ModelRequest(call="engineer.write_program", chat=(), context=context, options=ModelOptions(n=3, seed=1))
+    [reply] = use(open_embedded("", {"device": "cpu"}), request)
+    *drawn, composed = reply.candidates
+    assert [candidate.votes for candidate in reply.candidates] == [1, 1, 1, 3]
+    assert composed.text.startswith("def total(numbers: list[int]) -> int:\n")
+    [alone] = use(open_embedded("", {"device": "cpu"}), replace(request, options=ModelOptions(n=1)))
+    assert len(alone.candidates) == 1, "the likeliest is the model's own"
 
 
 def test_an_installation_without_the_embedded_weights_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,14 +3,12 @@
 import copy
 import random
 import re
-import sys
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain
-from metagpt.lab.embedded.loading import load_source
+from metagpt.lab.embedded.loading import TooLongError, load_source, run_briefly
 from metagpt.models.local.programs import accepts
 
 __all__ = ["broken_program"]
@@ -83,7 +81,7 @@ def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any]
             continue
         try:
             outcome = _outcome(wrong, function, value)
-        except _TooLongError:
+        except TooLongError:
             return None
         if isinstance(outcome, str):
             return wrong, f"{called.format(repr(value))} {outcome}"
@@ -131,39 +129,8 @@ def _other_step(chain: Chain, name: str, argument: str, rng: random.Random) -> s
 
 def _outcome(code: str, function: str, value: Any) -> tuple[Any] | str:
     try:  # a variation of the project's own code, not a model's
-        return (_run_briefly(getattr(load_source("broken", code), function), copy.deepcopy(value)),)
-    except _TooLongError:
+        return (run_briefly(getattr(load_source("broken", code), function), copy.deepcopy(value)),)
+    except TooLongError:
         raise
     except Exception as error:  # noqa: BLE001  the failure is what is wanted
         return f"raised {type(error).__name__}: {str(error)[:80]}"
-
-
-class _TooLongError(Exception):
-    """The spoilt program goes on and on, or is about to: it may list all numbers up to a factorial, or look for its divisors."""
-
-
-def _run_briefly(function: Callable[[Any], Any], value: Any) -> Any:
-    """What the function returns within so many lines, none of which begins with a huge number at hand.
-
-    Lines, unlike seconds, are the same in a training that is resumed.
-    """
-    left = _LINES
-
-    def count(frame: FrameType, _event: str, _argument: object) -> Any:  # Any: a trace function returns its like
-        nonlocal left
-        left -= 1
-        if left < 0 or any(map(_is_huge, frame.f_locals.values())):
-            raise _TooLongError
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        return function(value)
-    finally:
-        sys.settrace(before)
-
-
-def _is_huge(value: Any) -> bool:
-    values = value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else (value,)
-    return len(values) > _SIZE or any(isinstance(number, int | float) and abs(number) > _NUMBER for number in values)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from metagpt.behaviour import Outcome
 from metagpt.lab.embedded.corpus import specify_prompt
 from metagpt.lab.embedded.goal_sets import Goal, goals_of
+from metagpt.lab.embedded.loading import run_briefly
 from metagpt.lab.embedded.speak import SmallModel
 from metagpt.lab.embedded.written import find_chain
 from metagpt.models.interface import Candidate, ModelRequest
@@ -37,6 +39,8 @@ SETS = ("validation", "validation_outside", "validation_with_example", "seen", "
 SAMPLES, TEMPERATURE = 16, 0.7
 AT_ONCE = 6
 """Goals whose readings are drawn together."""
+MOST_DIGITS = 4
+"""Of a number in a reading whose steps are run."""
 PENALTY = 3e-3
 """Of the squared weights; the signs are scaled to about 1."""
 NATS = 5.0
@@ -105,8 +109,14 @@ def _weighed(goal: Goal, drawn: Sequence[Candidate], drafts: Drafts, reader: Wei
 
 
 def does(reading: Reading, goal: Goal) -> bool:
-    """Whether the steps of a reading give the expected result on every test of the goal; steps that are not in the catalogue do not."""
+    """Whether the steps of a reading give the expected result on every test of the goal; steps that are not in the catalogue do not.
+
+    The steps are run as the project's own code. A model may have put values into them: one that could end a text in the code, with a
+    backslash, or let a step count far, is not run.
+    """
     summary, takes = reading
+    if "\\" in summary or any(len(digits) > MOST_DIGITS for digits in re.findall(r"\d+", summary)):
+        return False
     try:
         chain = find_chain(summary.split("; "), takes)
     except ValueError:
@@ -114,10 +124,10 @@ def does(reading: Reading, goal: Goal) -> bool:
     return bool(goal.tests) and all(_gives(chain.run, argument, expected) for argument, expected in goal.tests)
 
 
-def _gives(run: Any, argument: Any, expected: Any) -> bool:  # Any: the values of every type of the catalogue
+def _gives(run: Callable[[Any], Any], argument: Any, expected: Any) -> bool:  # Any: the values of every type of the catalogue
     try:
-        return Outcome(value=run(copy.deepcopy(argument))).same_as(expected)
-    except Exception:  # noqa: BLE001  an argument unfit for the chain
+        return Outcome(value=run_briefly(run, copy.deepcopy(argument))).same_as(expected)
+    except Exception:  # noqa: BLE001  an argument unfit for the chain, or a step that does not end
         return False
 
 
