@@ -20,7 +20,7 @@ MOST_REPAIRS = 3
 """How often a program is sent back."""
 
 _LIKELIEST = ModelOptions(n=1)
-_SEVERAL = ModelOptions(n=8, temperature=0.5)
+_SEVERAL = ModelOptions(n=4, temperature=0.5)
 
 _EVALUATORS = ("tests", "conftest.py", "run.json")
 """What only the evaluator writes."""

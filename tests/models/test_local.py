@@ -558,6 +558,14 @@ def test_the_engine_lends_its_weights_between_two_steps_and_answers_for_what_fai
     with pytest.raises(ModelUnavailableError, match="no such luck"):
         engine.ask(fail).result(60)
     assert engine.ask(lambda _: 7).result(60) == 7
+    is_busy, go_on = threading.Event(), threading.Event()
+    busy = engine.ask(lambda _: (is_busy.set(), go_on.wait(60)))
+    is_busy.wait(60)
+    waiting = engine.ask(lambda _: 8)
+    assert waiting.cancel()
+    go_on.set()
+    assert busy.result(60)
+    assert engine.ask(lambda _: 9).result(60) == 9, "what nobody waits for is left out, and the thread goes on"
     engine.stop()
     with pytest.raises(ModelUnavailableError, match="closed while"):
         engine.ask(lambda _: 7).result(60)

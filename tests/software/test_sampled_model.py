@@ -78,7 +78,7 @@ async def test_a_program_that_cannot_run_is_drawn_anew_and_the_commonest_that_ca
     model = sampled_model([reading("count the letters")] * 16, write_program=write)
     found = delivered(await run_team(model, tmp_path))
     assert found.program.files["vowels.py"] == right
-    assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [1, 8]
+    assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [1, 4]
 
 
 async def test_a_program_without_the_function_is_drawn_anew_and_kept_where_none_has_it(tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ class Engine:
     def _do_errands(self) -> None:
         while self._errands:
             errand = self._errands.popleft()
+            if not errand.future.set_running_or_notify_cancel():
+                continue  # nobody waits any more
             try:
                 errand.future.set_result(errand.work(self._loaded().weights))
             except Exception as error:  # noqa: BLE001  # boundary of the thread
@@ -159,7 +161,8 @@ class Engine:
             job.finish(self._closed())
         self._arrived.clear()
         for errand in self._errands:
-            errand.future.set_exception(self._closed())
+            if errand.future.set_running_or_notify_cancel():
+                errand.future.set_exception(self._closed())
         self._errands.clear()
         self._decoder = None
         gc.collect()  # modules and their hooks point at each other
