@@ -20,8 +20,8 @@ __all__ = ["ProductManager"]
 MOST_READINGS = 8
 """More than that many different readings of one goal say that it is not understood; the rest is not worth writing."""
 
-MOST_DRAFTS = 24
-"""Readings without a vote that are tried where the goal states examples."""
+MOST_DRAFTS = 12
+"""Readings without a vote that are tried where the goal states examples, the likeliest of them."""
 
 OUT_OF_SCOPE_SHARE = 0.5
 """From this share of the votes on, the goal is declined."""

@@ -75,6 +75,13 @@ def test_votes_are_whole_and_go_to_every_answer_that_says_so() -> None:
     assert answers[0].logprob == -1.0
 
 
+def test_the_likeliest_drafts_come_first_without_votes_too() -> None:
+    drafts = [Draft(text=_spec(name), kind="parsed", place=place) for place, name in enumerate("bcd", 1)]
+    readings = [(name, "str") for name in "abcd"]
+    answers = voted(readings, [0.99, 0.001, 0.004, 0.002], 0.003, [Candidate(text=_spec("a"))], drafts)
+    assert [answer.text for answer in answers[1:4]] == [_spec("c"), _spec("d"), _spec("b")]
+
+
 def test_a_draft_hardly_anything_speaks_for_stands_there_without_a_vote() -> None:
     drafts = [Draft(text=_spec("b"), kind="near", place=1)]
     answers = voted([("a", "str"), ("b", "str")], [0.999, 0.001], 0.0, [Candidate(text=_spec("a"))], drafts)

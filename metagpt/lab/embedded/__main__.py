@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
     weigh = commands.add_parser("weigh", help="fit the weights of the signs by which readings are chosen, and print them")
     weigh.add_argument("--model", type=Path, default=WEIGHTS, help="folder with both models (default: the shipped ones)")
-    weigh.add_argument("--count", type=int, default=110, help="goals of each generated set (default 110)")
+    weigh.add_argument("--count", type=int, default=60, help="goals of each generated set (default 60)")
     weigh.add_argument("--seed", type=int, default=21)
     weigh.set_defaults(command=_weigh)
 

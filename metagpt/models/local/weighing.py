@@ -120,7 +120,7 @@ def signs_of(
 def voted(
     readings: Sequence[Reading], shared: Sequence[float], none: float, candidates: Sequence[Candidate], drafts: Sequence[Draft]
 ) -> tuple[Candidate, ...]:
-    """The drawn answers and, behind them, the drafts that say something else, VOTES in all.
+    """The drawn answers and, behind them, the drafts that say something else, the likeliest first; VOTES in all.
 
     Drawn answers of one reading share its votes; what declines has the votes for none of the readings, and what is no spec has none.
     """
@@ -133,7 +133,8 @@ def voted(
         if reading is not None:
             left[reading] -= count
         answers.append(replace(candidate, votes=count))
-    others = dict.fromkeys(reading for reading in readings if reading not in drawn)
+    share = dict(zip(readings, shared, strict=True))
+    others = sorted((reading for reading in readings if reading not in drawn), key=lambda reading: -share[reading])
     first = {_reading(draft.text): draft for draft in reversed(drafts)}
     answers += [Candidate(text=first[reading].text, votes=left[reading]) for reading in others]
     return (*answers, Candidate(text=DECLINED, votes=declining)) if declining else tuple(answers)
