@@ -43,6 +43,7 @@ def test_none_is_the_likelier_the_more_decline_and_the_less_the_goal_is_told() -
     assert _shares(PLAIN, read_declined=-1.0)[1] > sure
     assert _shares(replace(PLAIN, retold=-90.0))[1] > sure
     assert _shares(PLAIN, read_declined=1e9)[1] < 1  # no sign alone is boundless
+    assert _shares(PLAIN, PLAIN)[1] > sure  # readings that share the votes are less to be believed
 
 
 def test_readings_are_told_apart_by_steps_and_type() -> None:

@@ -29,7 +29,7 @@ from metagpt.lab.embedded.written import find_chain
 from metagpt.models.interface import Candidate, ModelRequest
 from metagpt.models.local.drafts import DECLINED, Drafts
 from metagpt.models.local.retelling import FOLDER, Retelling
-from metagpt.models.local.weighing import FAR, UNPARSED, Reading, Signs, likelier_to_decline, readings_of, scored_text, signs_of
+from metagpt.models.local.weighing import FAR, OPENING, UNPARSED, Reading, Signs, likelier_to_decline, readings_of, scored_text, signs_of
 from metagpt.models.local.weights import Source, Weights, load_weights
 
 __all__ = ["SETS", "Fitted", "Weighed", "fit", "gather"]
@@ -67,7 +67,7 @@ class Fitted:
     retold: float
     parsed: float
     near: float
-    none: tuple[float, float, float, float]
+    none: tuple[float, ...]
 
 
 def gather(model: Path, *, count: int, seed: int, sets: Sequence[str] = SETS) -> Iterator[Weighed]:
@@ -137,16 +137,16 @@ def fit(rows: Sequence[Weighed]) -> Fitted:
     weights = _minimum(5, lambda w: torch.stack([_surprise(features @ w, right) for features, right in among]).mean())
     signs = torch.tensor([_signs_of_none(row, weights) for row in rows], dtype=torch.float64)
     is_none = torch.tensor([not any(row.right) for row in rows], dtype=torch.float64)
-    none = _minimum(4, lambda w: binary_cross_entropy_with_logits(signs @ w, is_none))
+    none = _minimum(5, lambda w: binary_cross_entropy_with_logits(signs @ w, is_none))
     samples, read, retold, parsed, near = weights.tolist()
-    constant, declined, likelier, told = none.tolist()
+    constant, declined, likelier, told, share = none.tolist()
     return Fitted(
         samples=samples,
         read=read / NATS,
         retold=retold / NATS,
         parsed=-parsed,
         near=-near,
-        none=(constant, declined, likelier / NATS, told),
+        none=(constant, declined, likelier / NATS, told, share),
     )
 
 
@@ -171,8 +171,9 @@ def _surprise(weights: Tensor, right: Tensor) -> Tensor:
 
 
 def _signs_of_none(row: Weighed, weights: Tensor) -> list[float]:
-    best = row.signs[int((_features(row) @ weights).argmax())]
-    return [1.0, row.declined, likelier_to_decline(row.signs, row.read_declined) / NATS, best.retold / row.goal_tokens]
+    shared = torch.softmax(_features(row) @ weights, 0)
+    told = row.signs[int(shared.argmax())].retold / (row.goal_tokens + OPENING)
+    return [1.0, row.declined, likelier_to_decline(row.signs, row.read_declined) / NATS, told, float(shared.max())]
 
 
 def _minimum(size: int, loss: Any) -> Tensor:  # Any: from weights to a scalar

@@ -7,7 +7,7 @@ log-linear in all of these, as in Och & Ney 2002 (P02-1038), section 2:
     ln w = SAMPLES ln(n + 1/4) + READ ln p(reading | goal) + RETOLD ln p(goal | reading) - PARSED ln i - NEAR ln j
 
 with n the answers drawn that say so, and i and j its places among the drafts of the two kinds. That none of the readings is meant
-is a logistic regression on three signs: NONE. All weights were fitted to the validation goals and to generated goals of the
+is a logistic regression on four signs: NONE. All weights were fitted to the validation goals and to generated goals of the
 training's own wordings; none to what is held out (`metagpt.lab.embedded.weights_of_signs`).
 """
 
@@ -29,9 +29,11 @@ VOTES = 100
 SAMPLES, READ, RETOLD, PARSED, NEAR = 0.049, 0.375, 0.306, 0.899, 0.957
 UNPARSED, FAR = math.exp(3.5), math.exp(3.0)
 """Places of a reading that is none of the drafts."""
-NONE = (-1.5, 0.722, 0.165, -0.654)
+NONE = (-0.572, 0.891, 0.165, -0.843, -1.351)
 """Constant; weights of the share of drawn answers that decline, of how much likelier declining is than the likeliest reading (nats,
-at most 30), and of the goal's log-likelihood a token, told from the reading of most weight."""
+at most 30), of the goal's log-likelihood a token, told from the reading of most weight, and of that reading's share among all."""
+OPENING = 8
+"""Tokens that count beside the goal's own: how a goal begins is not told by any reading, and short ones are little else."""
 _MOST_NATS = 30.0
 
 Reading: TypeAlias = tuple[str, str]
@@ -85,10 +87,9 @@ def shares(signs: Sequence[Signs], *, declined: float, read_declined: float, goa
     highest = max(weights)
     odds = [math.exp(weight - highest) for weight in weights]
     best = signs[weights.index(highest)]
-    constant, of_declined, of_likelier, of_retold = NONE
-    log_odds = constant + of_declined * declined + of_retold * best.retold / goal_tokens
-    log_odds += of_likelier * likelier_to_decline(signs, read_declined)
-    none = 1 / (1 + math.exp(-log_odds))
+    told = best.retold / (goal_tokens + OPENING)
+    of_none = (1.0, declined, likelier_to_decline(signs, read_declined), told, 1 / sum(odds))
+    none = 1 / (1 + math.exp(-sum(weight * sign for weight, sign in zip(NONE, of_none, strict=True))))
     return [(1 - none) * each / sum(odds) for each in odds], none
 
 
