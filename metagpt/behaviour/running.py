@@ -37,6 +37,10 @@ class Outcome:
         """Whether the call gave this value; floats may differ in the last digits."""
         return not self.error and same_value(self.value, value)
 
+    def against(self, value: Any) -> str:
+        """What went wrong, in the words of a failed test, where another value was expected."""
+        return f"raised {self.error}" if self.error else f"returned {self.value!r}, expected {value!r}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestReport:

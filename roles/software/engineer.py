@@ -19,7 +19,13 @@ __all__ = ["MOST_REPAIRS", "Engineer"]
 MOST_REPAIRS = 3
 """How often a program is sent back."""
 
-_LIKELIEST = ModelOptions(n=1)
+MOST_PROGRAMS = 2
+"""Of a sampled model, to stand for one reading: each is run on every input."""
+
+LEAST_SHARE = 0.2
+"""Of a reading's programs, drawn and drafted, that must be alike to stand for it."""
+
+_ONE = ModelOptions(n=1)
 _SEVERAL = ModelOptions(n=4, temperature=0.5)
 
 _EVALUATORS = ("tests", "conftest.py", "run.json")
@@ -31,28 +37,22 @@ class Engineer(Role):
 
     @on(Requirements)
     async def write_program(self, requirements: Requirements) -> Candidates:
-        """Write a program for each reading, all at once."""
+        """Write programs for each reading, all at once."""
         written = await asyncio.gather(*(self._write(requirements, index) for index in range(len(requirements.readings))))
-        programs = [program for program in written if isinstance(program, Program)]
+        programs = [program for of_reading in written if isinstance(of_reading, list) for program in of_reading]
         if not programs:
             raise next(problem for problem in written if isinstance(problem, InvalidReplyError))
         return Candidates(requirements=requirements, programs=programs)
 
-    async def _write(self, requirements: Requirements, index: int) -> Program | InvalidReplyError:
-        """The program of a reading, or why there is none. A small model cannot be told what was wrong: several more are drawn from it."""
-        written = await self._drawn(requirements, index, _LIKELIEST)
-        if requirements.is_sampled and _flaw(written[0], requirements.readings[index]):
-            written += await self._drawn(requirements, index, _SEVERAL)
-        return min(written, key=lambda each: _flaw(each, requirements.readings[index]))
-
-    async def _drawn(self, requirements: Requirements, index: int, options: ModelOptions) -> list[Program | InvalidReplyError]:
-        """The programs that one call gives, the commonest first; the error where it gives none."""
-        wanted = requirements.readings[index].specification
+    async def _write(self, requirements: Requirements, index: int) -> list[Program] | InvalidReplyError:
+        """The programs that stand for a reading, or why there is none; a small model draws several, as it cannot be told what was wrong."""
+        reading = requirements.readings[index]
+        wanted = reading.specification
         try:
             sources = await self.ask_many(
                 SourceText,
                 template("engineer/write_program"),
-                options=options,
+                options=_SEVERAL if requirements.is_sampled else _ONE,
                 name="write_program",
                 goal=requirements.goal,
                 signature=wanted.signature,
@@ -61,11 +61,16 @@ class Engineer(Role):
             )
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
             self.log.info("reading %d of the goal led to no program: %s", index, error)
-            return [error]
+            return error
         votes: Counter[str] = Counter()
         for source, count in zip(sources, sources.votes, strict=True):
             votes[source] += count
-        return [make_program(read_files(source), index, requirements.readings[index]) for source, _ in votes.most_common()]
+        drawn = [(make_program(read_files(source), index, reading), count) for source, count in votes.most_common()]
+        callable_ = [(program, count) for program, count in drawn if _can_be_called(program, reading)] or drawn
+        total = sum(count for _, count in callable_)
+        standing = [(program, count) for program, count in callable_[:MOST_PROGRAMS] if count >= LEAST_SHARE * total] or callable_[:1]
+        stood = sum(count for _, count in standing)
+        return [program.model_copy(update={"share": count / stood}) for program, count in standing]
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:
@@ -103,12 +108,10 @@ def _module_file(function: str) -> str:
     return f"{function}_program.py" if is_taken else f"{function}.py"
 
 
-def _flaw(written: Program | InvalidReplyError, reading: Reading) -> int:
-    """0 for a program that can be called as its reading says, 1 for one that lacks the function, 2 for none at all."""
-    if isinstance(written, InvalidReplyError):
-        return 2
+def _can_be_called(written: Program, reading: Reading) -> bool:
+    """Whether the program has the function that its reading speaks of."""
     signature = read_signature(reading.specification.signature)
-    return int(signature is not None and not _defining(signature.name).search(written.files[written.entry]))
+    return signature is None or bool(_defining(signature.name).search(written.files[written.entry]))
 
 
 def _entry(files: dict[str, str], function: str | None) -> str:

@@ -148,7 +148,7 @@ def _rounded(value: Any) -> Any:
 def _weight(requirements: Requirements, trial: Trial) -> float:
     """The samples behind a program; none for one that mostly fails, for failing alike is no agreement."""
     mostly_fails = 2 * sum(bool(outcome.error) for outcome in trial.outcomes) > len(trial.outcomes)
-    return 0.0 if mostly_fails else float(requirements.readings[trial.program.reading].votes)
+    return 0.0 if mostly_fails else trial.program.share * requirements.readings[trial.program.reading].votes
 
 
 def _wrong_cases(requirements: Requirements, trial: Trial, cases: Sequence[Example]) -> list[str]:
@@ -157,8 +157,7 @@ def _wrong_cases(requirements: Requirements, trial: Trial, cases: Sequence[Examp
     lines = []
     for (argument, expected), outcome in zip(cases, trial.outcomes, strict=False):
         if not outcome.same_as(expected):
-            found = f"raised {outcome.error}" if outcome.error else f"returned {outcome.value!r}, expected {expected!r}"
-            lines.append(f"{name}({argument!r}) {found}")
+            lines.append(f"{name}({argument!r}) {outcome.against(expected)}")
     return lines
 
 

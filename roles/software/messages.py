@@ -71,6 +71,8 @@ class Program(_Part):
 
     reading: int
     """Which of the readings it was written for."""
+    share: float = 1.0
+    """Of the reading's votes; less where several programs stand for it."""
     files: dict[str, str]
     """Text by relative path."""
     entry: str
@@ -78,7 +80,7 @@ class Program(_Part):
 
 
 class Candidates(Message):
-    """Programs that are to be judged, one for each reading."""
+    """Programs that are to be judged, one or more for each reading."""
 
     requirements: Requirements
     programs: list[Program]

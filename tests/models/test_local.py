@@ -764,7 +764,7 @@ def test_beside_drawn_programs_stands_the_one_that_the_table_composes() -> None:
     request = ModelRequest(call="engineer.write_program", chat=(), context=context, options=ModelOptions(n=3, seed=1))
     [reply] = use(open_embedded("", {"device": "cpu"}), request)
     *drawn, composed = reply.candidates
-    assert [candidate.votes for candidate in reply.candidates] == [1, 1, 1, 3]
+    assert [candidate.votes for candidate in reply.candidates] == [1, 1, 1, 9]
     assert composed.text.startswith("def total(numbers: list[int]) -> int:\n")
     [alone] = use(open_embedded("", {"device": "cpu"}), replace(request, options=ModelOptions(n=1)))
     assert len(alone.candidates) == 1, "the likeliest is the model's own"

@@ -57,37 +57,34 @@ async def test_one_request_gives_all_readings_and_each_gets_one_program(tmp_path
     await run_team(model, tmp_path)
     calls = [request.call for request in model.requests]
     assert sorted(calls) == ["engineer.write_program", "engineer.write_program", "evaluator.write_tests", "product_manager.specify"]
-    assert [request.options.n for request in model.requests if request.call != "product_manager.specify"] == [1, 1, 1]
+    assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [4, 4]
 
 
-async def test_a_program_that_cannot_run_is_drawn_anew_and_the_commonest_that_can_is_taken(tmp_path: Path) -> None:
+async def test_programs_that_cannot_run_do_not_stand_for_a_reading(tmp_path: Path) -> None:
     right = "import math\n\n\ndef vowels(text: str) -> int:\n    return math.floor(len(text))\n"
-    drawn = [
-        right.removeprefix("import math"),
-        right.replace("len(", "lem("),
-        "def (",
-        PROGRAMS["fail"],
-        right,
-        PROGRAMS["say nothing"],
-        right,
-    ]
-
-    def write(request: ModelRequest) -> object:
-        return right.removeprefix("import math") if request.options.n == 1 else data(*drawn)
-
-    model = sampled_model([reading("count the letters")] * 16, write_program=write)
+    drawn = [right.removeprefix("import math"), right.replace("len(", "lem("), "def (", right]
+    model = sampled_model([reading("count the letters")] * 16, write_program=lambda request: data(*drawn))
     found = delivered(await run_team(model, tmp_path))
     assert found.program.files["vowels.py"] == right
-    assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [1, 4]
+    assert found.program.share == 1.0
 
 
-async def test_a_program_without_the_function_is_drawn_anew_and_kept_where_none_has_it(tmp_path: Path) -> None:
+async def test_two_programs_share_the_votes_of_their_reading(tmp_path: Path) -> None:
+    letters, vowels, small = (PROGRAMS[name] for name in ("count the letters", "count the vowels", "count the small vowels"))
+    model = sampled_model([reading("count the letters")] * 16, write_program=lambda request: data(letters, letters, letters, vowels))
+    run = await run_team(model, tmp_path / "one")
+    assert (delivered(run).program.files["vowels.py"], delivered(run).program.share) == (letters, 0.75)
+    assert delivered(run).evidence == "12 of 16 votes agree on 15 inputs"
+    run = await run_team(model, tmp_path / "two", "count vowels in a text, for 'Apple' that is 2")
+    assert delivered(run).program.files["vowels.py"] == vowels, "an example chooses among the programs of one reading, too"
+    model = sampled_model([reading("count the letters")] * 16, write_program=lambda request: data(letters, letters, vowels, small))
+    run = await run_team(model, tmp_path / "three")
+    assert delivered(run).program.share == pytest.approx(2 / 3), "of three the commonest two are tried"
+
+
+async def test_a_program_without_the_function_is_kept_where_none_has_it(tmp_path: Path) -> None:
     other = PROGRAMS["count the letters"].replace("vowels", "towels")
-
-    def write(request: ModelRequest) -> object:
-        return other if request.options.n == 1 else data(other, PROGRAMS["say nothing"])
-
-    model = sampled_model([reading("count the letters")] * 16, write_program=write)
+    model = sampled_model([reading("count the letters")] * 16, write_program=lambda request: data(other, PROGRAMS["say nothing"]))
     assert delivered(await run_team(model, tmp_path / "one")).program.files["vowels.py"] == PROGRAMS["say nothing"]
     model = sampled_model([reading("count the letters")] * 16, write_program=other)
     assert delivered(await run_team(model, tmp_path / "other")).program.files["vowels.py"] == other

@@ -2,68 +2,16 @@
 
 import copy
 import random
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.loading import TooLongError, load_source, run_briefly
+from metagpt.lab.embedded.slips import slip
 from metagpt.models.local.programs import accepts
 
 __all__ = ["broken_program"]
-
-_LINES = 20_000
-_NUMBER = 100_000
-_SIZE = 20_000
-
-_SWAPS: tuple[tuple[str, str], ...] = (
-    ("==", "!="),
-    ("!=", "=="),
-    (" < ", " <= "),
-    (" > ", " >= "),
-    (" > ", " < "),
-    ("<=", "<"),
-    (">=", ">"),
-    ("== 0", "== 1"),
-    ("== 1", "== 0"),
-    (" + ", " - "),
-    (" - ", " + "),
-    (" * ", " + "),
-    (" // ", " / "),
-    (" % ", " // "),
-    ("max(", "min("),
-    ("min(", "max("),
-    ("sum(", "len("),
-    ("len(", "sum("),
-    ("sorted(", "list("),
-    ("set(", "list("),
-    (", reverse=True", ""),
-    (".lower()", ".upper()"),
-    (".upper()", ".lower()"),
-    (".lower()", ""),
-    (".split()", ""),
-    ("[0]", "[1]"),
-    ("[-1]", "[0]"),
-    ("[::-1]", ""),
-    ("[:", "[1:"),
-    (" not in ", " in "),
-    (" in ", " not in "),
-    (" and ", " or "),
-    (" or ", " and "),
-    ("not ", ""),
-    ("any(", "all("),
-    ("all(", "any("),
-    (".startswith(", ".endswith("),
-    (".endswith(", ".startswith("),
-    ("int(", "str("),
-    ("str(", "int("),
-    ("float(", "int("),
-    ("abs(", "int("),
-    ("return ", ""),
-    ('" ".join', '"".join'),
-    ('"".join', '" ".join'),
-)
 
 
 def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any], rng: random.Random) -> tuple[str, str] | None:
@@ -93,12 +41,7 @@ def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any]
 def _wrong(chain: Chain, right: str, name: str, argument: str, rng: random.Random) -> str | None:
     way = rng.random()
     if way < 0.5:
-        fitting = [(old, new) for old, new in _SWAPS if old in right]
-        if not fitting:
-            return None
-        old, new = rng.choice(fitting)
-        place = rng.choice([match.start() for match in re.finditer(re.escape(old), right)])
-        return right[:place] + new + right[place + len(old) :]
+        return slip(right, rng)
     if way < 0.8 or len(chain.steps) == 1:
         return _other_step(chain, name, argument, rng)
     if way < 0.9:

@@ -1,4 +1,4 @@
-"""What a candidate learns from, and how: passed answers, repaired ones, drawn ones that pass tests."""
+"""What a candidate learns from, and how: passed answers, repaired and broken ones, drawn ones that pass tests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from metagpt.lab.alignment.rows import pair_rows, prompt_rows
 from metagpt.lab.alignment.tuning import tune_by_preferences, tune_by_rewards
 from metagpt.lab.from_runs import CompactPrompts
 from metagpt.lab.from_runs.answers import trained_form
+from metagpt.lab.improvement.broken import repairs
 from metagpt.lab.improvement.exam import Conditions, answers_to, open_candidate
 from metagpt.lab.improvement.settings import Settings
 from metagpt.lab.improvement.supervised import tune_on_answers
@@ -51,11 +52,12 @@ def learn(base: Base, lessons: Lessons, settings: Settings, folder: RunFolder) -
 
 
 def _answers(base: Base, lessons: Lessons, settings: Settings) -> list[tuple[str, str]]:
-    """Prompts with the answers that passed, those that were mended, and those that were drawn and pass their tests."""
+    """Prompts with the answers that passed, that were mended, that were broken on purpose, and that were drawn and pass their tests."""
     passed = [(row.text, str(row.fields["answer"])) for row in _joined(lessons, "")]
     mended = [(row.text, str(row.fields["chosen"])) for row in _joined(lessons, ".pairs")]
     drawn = asyncio.run(_explored(base, lessons, settings)) if settings.explore else []
-    rows = list(dict.fromkeys([*passed, *mended, *drawn]))
+    broken = asyncio.run(repairs(_joined(lessons, ""), CompactPrompts(base.folder), tries=settings.breaks, seed=settings.seed))
+    rows = list(dict.fromkeys([*passed, *mended, *broken, *drawn]))
     if not rows:
         raise LabError("improve: found no passed answer in the runs; expected some to learn from. Let the team do more runs.")
     if settings.shuffle_labels:

@@ -31,6 +31,9 @@ class Settings(Tuning):
     explore: int = Field(
         0, ge=0, description="lora and full: answers drawn for each prompt that has tests; those that pass them are learned from too."
     )
+    breaks: int = Field(
+        40, ge=0, description="lora and full: slips tried in each passed program; those that fail a test then are lessons in repair."
+    )
     candidate: str | None = Field(None, description="A model trained elsewhere to be compared and promoted; nothing is trained then.")
     exam: Literal["calls", "team"] | None = Field(
         None, description="calls: the role's own calls, answers run on tests; team: whole runs on held-out goals. calls if it has tests."
