@@ -63,21 +63,22 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=250, help="tasks of each held-out set")
     parser.add_argument("--samples", type=int, default=4, help="specs drawn for each held-out task beside the greedy one")
     parser.add_argument("--only", choices=("dpo", "grpo"))
+    parser.add_argument("--model", type=Path, default=EMBEDDED, help="the folder of the model to tune; the one that is shipped if left out")
     parser.add_argument("--seed", type=int, default=2027)
     parser.add_argument("--held-seed", type=int, default=4051, help="of the held-out tasks; the settings were chosen on those of 2028")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.folder.mkdir(parents=True, exist_ok=True)
     training, held = tasks(options.folder, options.training, options.held, seed=options.seed, held_seed=options.held_seed)
-    reward = SpecReward(EMBEDDED)
-    rows = explored(training, options.folder / "draws.jsonl", options.draws, reward=reward, seed=options.seed)
-    marks = {"before": marked(EMBEDDED, held, options.folder / "before.jsonl", options.samples, reward=reward, seed=options.seed)}
+    reward = SpecReward(options.model)
+    rows = explored(options.model, training, options.folder / "draws.jsonl", options.draws, reward=reward, seed=options.seed)
+    marks = {"before": marked(options.model, held, options.folder / "before.jsonl", options.samples, reward=reward, seed=options.seed)}
     notes = []
     for method in ("dpo", "grpo") if options.only is None else (options.only,):
         data = options.folder / f"{method}.jsonl"
         lessons = pairs(rows, options.seed) if method == "dpo" else prompts(rows)
         data.write_text("".join(json.dumps(row) + "\n" for row in lessons), encoding="utf-8")
-        results = trained(method, data, options.folder / method, options.seed)
+        results = trained(method, options.model, data, options.folder / method, options.seed)
         notes.append(f"{method.upper()}: {results}")
         marks[method] = marked(
             Path(results["model"]), held, options.folder / f"{method}-after.jsonl", options.samples, reward=reward, seed=options.seed
@@ -128,9 +129,9 @@ def is_kept(value: Any) -> bool:
 # The model's own answers
 
 
-def explored(goals: Sequence[Goal], file: Path, draws: int, *, reward: SpecReward, seed: int) -> list[dict[str, Any]]:
+def explored(base: Path, goals: Sequence[Goal], file: Path, draws: int, *, reward: SpecReward, seed: int) -> list[dict[str, Any]]:
     """For each training task the answers that the model draws at temperature 1, and which of them passed."""
-    model = SmallModel(EMBEDDED, batch=128)
+    model = SmallModel(base, batch=128)
 
     def draw(batch: Sequence[Goal], number: int) -> Iterator[dict[str, Any]]:
         torch.manual_seed(seed + number)
@@ -169,9 +170,9 @@ def prompts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     return [{name: row[name] for name in ("text", "function", "tests")} for row in rows if any(row["passed"]) and not all(row["passed"])]
 
 
-def trained(method: str, data: Path, folder: Path, seed: int) -> dict[str, Any]:
+def trained(method: str, base: Path, data: Path, folder: Path, seed: int) -> dict[str, Any]:
     """The results of the job `align`, done, gone on with, or read."""
-    values: dict[str, Any] = {"method": method, "model": str(EMBEDDED), "data": str(data), "device": "cpu", "seed": seed, "save_every": 10}
+    values: dict[str, Any] = {"method": method, "model": str(base), "data": str(data), "device": "cpu", "seed": seed, "save_every": 10}
     values |= DPO if method == "dpo" else {**GRPO, "reward": "program_of_spec", "tests_weight": 0, "form_weight": 0}
     started = time.monotonic()
     results = kept_run("align", values, folder)

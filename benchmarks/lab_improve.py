@@ -1,9 +1,9 @@
 """The embedded engineer, improved from the journal of 200 runs of its own team; and a candidate spoiled on purpose, refused.
 
-    python -m benchmarks.lab_improve --folder .metagpt/improve [--runs 200] [--method full] [--explore 8] [--count 200]
+    python -m benchmarks.lab_improve --folder .metagpt/improve [--runs 200] [--method full] [--explore 0] [--count 200]
 
 Cut it at will and start it again with the same folder: recorded runs, trained steps and marked tasks are kept. On two free cores
-about 3 s for each run, 10 s for each prompt that is explored, seconds for the training, 1 s for each task and model: half an hour in
+about 3 s for each run, 10 s for each prompt that is explored, minutes for the training, 1 s for each task and model: half an hour in
 all, and as long again for the drill's comparison. The goals of the runs are generated from wordings and compositions that training
 may show, half of them with an example; the tasks of the comparison are held-out compositions and fresh ones of the known kind.
 """
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".metagpt/improve"), help="journal, hub and run folders")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--method", default="full", choices=["lora", "full", "dpo", "grpo"])
-    parser.add_argument("--explore", type=int, default=8, help="answers drawn for each prompt with tests")
+    parser.add_argument("--explore", type=int, default=0, help="answers drawn for each prompt with tests")
     parser.add_argument("--count", type=int, default=200, help="tasks of each generated set")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
@@ -66,7 +66,7 @@ def main() -> None:
     }  # fmt: skip
     results = kept_run("improve", values, options.folder / options.method)
     print((options.folder / options.method / "report.md").read_text())
-    drill = kept_run("improve", {**values, "explore": 0, "shuffle_labels": True}, options.folder / f"{options.method}-drill")
+    drill = kept_run("improve", {**values, "explore": 0, "breaks": 0, "shuffle_labels": True}, options.folder / f"{options.method}-drill")
     print(f"spoiled candidate: promoted {drill['promoted']}. {drill['why']}")
     if results["promoted"]:
         print("rolled back to", rollback("engineer", hub).reference)

@@ -20,6 +20,7 @@ from metagpt.lab.improvement.broken import repair_call, repairs
 EMBEDDED = Path(__file__).resolve().parents[2] / "metagpt/models/embedded_weights"
 
 EVEN = "def even_total(numbers: list[int]) -> int:\n    evens = [n for n in numbers if n % 2 == 0]\n    return sum(evens)\n"
+HIGHEST = "def highest(values: list[int]) -> int:\n    return max(values, default=0)\n"
 WORDS = "import re\n\n\ndef words(text: str) -> int:\n    found = re.findall(r'\\w+', text)\n    return len(found)\n"
 
 
@@ -35,6 +36,7 @@ def passed(function: str, signature: str, answer: str, tests: list[object]) -> E
 LESSONS = TextData(
     [
         passed("even_total", "even_total(numbers: list[int]) -> int", EVEN, [[[[1, 2, 4]], 6], [[[]], 0], [[[3]], 0]]),
+        passed("highest", "highest(values: list[int]) -> int", HIGHEST, [[[[1, 2, 4]], 4], [[[]], 0]]),
         passed("words", "words(text: str) -> int", WORDS, [[["a b"], 2], [[""], 0]]),
     ],
     name="runs",
@@ -45,10 +47,11 @@ async def test_every_lesson_is_a_program_that_fails_as_its_prompt_says() -> None
     prompts = CompactPrompts(EMBEDDED)
     rows = await repairs(LESSONS, prompts, tries=12, seed=3)
     assert {prompt for prompt, _ in rows} & {prompt for prompt, _ in await repairs(LESSONS[:1], prompts, tries=3, seed=3)}, "the same seed"
-    assert {answer for _, answer in rows} == {EVEN, WORDS}
+    assert {answer for _, answer in rows} == {EVEN, HIGHEST, WORDS}
     assert len(rows) == len(set(rows)) > 6
     contexts = [json.loads(prompt.partition("<|context|>")[2].partition("<|answer|>")[0]) for prompt, _ in rows]
     assert any("NameError" in context["failure"] and "import" not in context["code"] for context in contexts), "imports are lost"
+    assert any(context["code"] == HIGHEST.replace("highest", "even_total") for context in contexts), "another program of the same types"
     sandbox = open_sandbox()
     for (prompt, answer), context in zip(rows[:3], contexts, strict=False):
         assert prompt.startswith("<|call|>engineer.repair<|context|>")

@@ -9,7 +9,9 @@ import ast
 import asyncio
 import json
 import random
-from collections.abc import Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +32,8 @@ _LIMITS = Limits(cpu_s=2, wall_s=10)
 """A slip may make a loop that never ends."""
 _FAILURE = 200
 """Characters of a failure that are told, as in service."""
-_LOST = 0.2
-"""How often a line or the imports are lost, rather than a slip made."""
+_SLIP, _OTHER = 0.6, 0.8
+"""How often a slip is made, and up to where another run's program of the same types is put in its place; else lines are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,36 @@ async def repairs(passed: TextData, prompts: CompactPrompts, *, tries: int, seed
 
 
 def _broken(passed: TextData, prompts: CompactPrompts, tries: int, rng: random.Random) -> Iterator[_Broken]:
-    for row in passed:
-        call = repair_call(prompts, row.fields["call"])
-        if call is None or not row.fields.get("tests"):
-            continue
-        right = trained_form(row.fields["answer"])
-        for wrong in dict.fromkeys(_spoilt(right, rng) for _ in range(tries)):
+    calls = {row.fields["call"]: repair_call(prompts, row.fields["call"]) for row in passed}
+    lessons = [(call, row.fields) for row in passed if (call := calls[row.fields["call"]]) is not None and row.fields.get("tests")]
+    of_types: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for _, fields in lessons:
+        of_types[_types(fields)].append(fields)
+    for call, fields in lessons:
+        right = trained_form(fields["answer"])
+        others = [_renamed(other, fields["function"]) for other in of_types[_types(fields)] if other is not fields]
+        for wrong in dict.fromkeys(_spoilt(right, others, rng) for _ in range(tries)):
             if wrong is not None and wrong != right:
-                context, tests = json.loads(row.fields["context"]), json.loads(row.fields["tests"])
-                yield _Broken(call, context, row.fields["function"], tests, right, wrong)
+                context, tests = json.loads(fields["context"]), json.loads(fields["tests"])
+                yield _Broken(call, context, fields["function"], tests, right, wrong)
 
 
-def _spoilt(source: str, rng: random.Random) -> str | None:
-    """The source with a slip in it, without its imports, or without one of its assignments."""
-    return slip(source, rng) if rng.random() >= _LOST else _without_some(source, rng)
+def _types(fields: Mapping[str, Any]) -> str:
+    """What the function takes and gives: its signature without its name and the names of its arguments."""
+    signature = str(json.loads(fields["context"]).get("signature", ""))
+    return re.sub(r"\w+\s*:", ":", signature.partition("(")[2])
+
+
+def _renamed(fields: Mapping[str, Any], function: str) -> str:
+    return re.sub(rf"\b{re.escape(fields['function'])}\b", function, trained_form(fields["answer"]))
+
+
+def _spoilt(source: str, others: Sequence[str], rng: random.Random) -> str | None:
+    """The source with a slip in it, without some of its lines, or another program in its place."""
+    way = rng.random()
+    if way < _SLIP:
+        return slip(source, rng)
+    return rng.choice(others) if others and way < _OTHER else _without_some(source, rng)
 
 
 def _without_some(source: str, rng: random.Random) -> str | None:
