@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from metagpt import ModelOptions, Role, on, template
@@ -62,36 +63,50 @@ class Engineer(Role):
         except InvalidReplyError as error:  # one reading without a program does not spoil the others
             self.log.info("reading %d of the goal led to no program: %s", index, error)
             return error
-        votes: Counter[str] = Counter()
-        for source, count in zip(sources, sources.votes, strict=True):
-            votes[source] += count
-        drawn = [(make_program(read_files(source), index, reading), count) for source, count in votes.most_common()]
-        callable_ = [(program, count) for program, count in drawn if _can_be_called(program, reading)] or drawn
-        total = sum(count for _, count in callable_)
-        standing = [(program, count) for program, count in callable_[:MOST_PROGRAMS] if count >= LEAST_SHARE * total] or callable_[:1]
-        stood = sum(count for _, count in standing)
-        return [program.model_copy(update={"share": count / stood}) for program, count in standing]
+        return standing(sources, sources.votes, reading, lambda source: make_program(read_files(source), index, reading))
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:
         """Mend the program that came closest."""
         reading = failed.requirements.readings[failed.program.reading]
         wanted, files = reading.specification, failed.program.files
-        source = await self.ask(
-            SourceText,
-            template("engineer/repair"),
-            name="repair",
-            goal=failed.requirements.goal,
-            signature=wanted.signature,
-            summary=wanted.summary,
-            code="\n".join(files.values()) if len(files) == 1 else "\n".join(map(_fenced, files.items())),
-            failure="\n".join(failed.failures[:1] if failed.requirements.is_sampled else failed.failures),  # small models read one
-        )
-        repaired = read_files(source)
-        if list(repaired) == [DEFAULT_FILE] and DEFAULT_FILE not in files:
-            repaired = {failed.program.entry: repaired[DEFAULT_FILE]}  # one file without its path: the one to start with
-        program = make_program({**files, **repaired}, failed.program.reading, reading)
-        return Candidates(requirements=failed.requirements, programs=[program], repairs=failed.repairs)
+        try:
+            sources = await self.ask_many(
+                SourceText,
+                template("engineer/repair"),
+                options=_SEVERAL if failed.requirements.is_sampled else _ONE,
+                name="repair",
+                goal=failed.requirements.goal,
+                signature=wanted.signature,
+                summary=wanted.summary,
+                code="\n".join(files.values()) if len(files) == 1 else "\n".join(map(_fenced, files.items())),
+                failure="\n".join(failed.failures[:1] if failed.requirements.is_sampled else failed.failures),  # small models read one
+            )
+        except InvalidReplyError as error:  # the program with its failures is worth more than none
+            self.log.warning("the program stays as it was, for none of its repairs could be read: %s", error)
+            return Candidates(requirements=failed.requirements, programs=[failed.program], repairs=MOST_REPAIRS)
+        programs = standing(sources, sources.votes, reading, lambda source: _mended(failed.program, read_files(source), reading))
+        return Candidates(requirements=failed.requirements, programs=programs, repairs=failed.repairs)
+
+
+def standing(sources: Sequence[str], votes: Sequence[int], reading: Reading, made: Callable[[str], Program]) -> list[Program]:
+    """Of the answers to one call the programs to be tried, at most two, each with its share of the reading's votes."""
+    counted: Counter[str] = Counter()
+    for source, count in zip(sources, votes, strict=True):
+        counted[source] += count
+    every = [(made(source), count) for source, count in counted.most_common()]
+    able = [(program, count) for program, count in every if _can_be_called(program, reading)] or every
+    total = sum(count for _, count in able)
+    chosen = [(program, count) for program, count in able[:MOST_PROGRAMS] if count >= LEAST_SHARE * total] or able[:1]
+    stood = sum(count for _, count in chosen)
+    return [program.model_copy(update={"share": count / stood}) for program, count in chosen]
+
+
+def _mended(program: Program, repaired: dict[str, str], reading: Reading) -> Program:
+    """The program with the files of an answer in place of its own."""
+    if list(repaired) == [DEFAULT_FILE] and DEFAULT_FILE not in program.files:
+        repaired = {program.entry: repaired[DEFAULT_FILE]}  # one file without its path: the one to start with
+    return make_program({**program.files, **repaired}, program.reading, reading)
 
 
 def make_program(files: dict[str, str], index: int, reading: Reading) -> Program:

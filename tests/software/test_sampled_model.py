@@ -228,3 +228,12 @@ async def test_functions_on_groups_and_records_are_tried_on_made_inputs_and_pass
     run = await run_team(model, tmp_path, goal)
     assert run.success, delivered(run)
     assert delivered(run).evidence.startswith("16 of 16 votes agree on ")
+
+
+async def test_a_repair_that_cannot_be_read_leaves_the_program_and_its_failures(tmp_path: Path) -> None:
+    model = model_of((16, reading("count the letters")), repair="def vowels(text: str) -> int:\n    return [(\n")
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert run.status == "done"
+    assert not run.success
+    assert delivered(run).program.files["vowels.py"] == PROGRAMS["count the letters"]
+    assert "vowels('Apple') returned 5, expected 2" in delivered(run).failures[0]
