@@ -9,7 +9,7 @@ role may have a model of its own, and a model tuned on one call loses at the oth
 and compositions that training may show, by a seed that it did not use; the held-out tasks are compositions and wordings that neither
 the model nor this training has seen. A spec is right where the program that the engineer writes from it, without chance, gives the
 right result on every test, in the sandbox. Greedy: the spec that is drawn without chance; pass@1: the mean over specs drawn at
-temperature 1. DPO learns from pairs of the model's own specs, one whose program passed before one whose program failed; GRPO
+temperature 1. DPO learns from pairs of the model's own specs, one whose program passed before one like it that failed; GRPO
 draws its own and is rewarded by `program_of_spec`. Both take the training tasks that the model solves sometimes, but not always.
 """
 
@@ -21,6 +21,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ HELD_OUT = ("held_compositions", "held_wordings")
 AT_ONCE = 32
 """Tasks that are answered, run and written down together."""
 RESAMPLES = 10_000
-DPO = {"learning_rate": 8e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 1, "batch": 16}
+DPO = {"learning_rate": 5e-5, "beta": 0.1, "chosen_weight": 1.0, "epochs": 1, "batch": 32}
 GRPO = {"learning_rate": 1e-4, "generations": 16, "batch": 128, "temperature": 1.0, "epochs": 1, "max_tokens": 128}
 
 
@@ -146,11 +147,11 @@ def explored(base: Path, goals: Sequence[Goal], file: Path, draws: int, *, rewar
     return in_batches(goals, file, draw)
 
 
-def pairs(rows: Sequence[dict[str, Any]], seed: int, most: int = 3) -> list[dict[str, str]]:
-    """For each task with both kinds up to `most` passed answers, each beside a failed one.
+def pairs(rows: Sequence[dict[str, Any]], seed: int, most: int = 2) -> list[dict[str, str]]:
+    """For each task with both kinds up to `most` failed answers, each beside the passed one of as many steps that is most like it.
 
-    They are taken as often as the model draws them: with c ~ p(. | passed) and r ~ p(. | failed) the mean of grad log p(c) - grad log p(r)
-    is the gradient of the log odds of passing. Each distinct answer once would teach the model to spread.
+    Of answers of any length the failed ones are longer, for most training tasks have one step: DPO then learns to leave steps out,
+    and is worse at long goals.
     """
     rng = random.Random(seed)
     found = []
@@ -158,11 +159,30 @@ def pairs(rows: Sequence[dict[str, Any]], seed: int, most: int = 3) -> list[dict
         passed, failed = (
             [answer for answer, is_right in zip(row["answers"], row["passed"], strict=True) if is_right is kind] for kind in (True, False)
         )
-        count = min(most, len(passed), len(failed))
-        for chosen, rejected in zip(rng.sample(passed, count), rng.sample(failed, count), strict=True):
-            found.append({"text": row["text"], "chosen": chosen, "rejected": rejected})
+        alike = sorted(
+            (
+                (SequenceMatcher(None, chosen, rejected).ratio(), rng.random(), chosen, rejected)
+                for rejected in failed
+                for chosen in set(passed)
+                if num_steps(chosen) == num_steps(rejected)
+            ),
+            reverse=True,
+        )
+        best: dict[str, str] = {}
+        for _, _, chosen, rejected in alike:
+            best.setdefault(rejected, chosen)
+        found += [{"text": row["text"], "chosen": chosen, "rejected": rejected} for rejected, chosen in list(best.items())[:most]]
     rng.shuffle(found)
     return found
+
+
+def num_steps(answer: str) -> int:
+    """Steps of a spec; none of one that declines or cannot be read."""
+    try:
+        spec = json.loads(answer)
+    except ValueError:
+        return 0
+    return len(str(spec.get("summary", "")).split("; ")) if isinstance(spec, dict) and spec.get("in_scope") else 0
 
 
 def prompts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:

@@ -75,7 +75,13 @@ def of_known_types(dev: TextData, train: TextData) -> TextData:
 
 def measure(name: str, method: str, train: TextData, dev: TextData, test: TextData, arguments: argparse.Namespace) -> tuple[Line, Any]:
     """One method on one set. Sets are the publishers' own: sentences that they repeat in several parts stay."""
-    settings = {"max_epochs": arguments.epochs, "patience": 3, "bf16": True, **METHODS[method], **({"max_steps": 2} if arguments.quick else {})}
+    settings = {
+        "max_epochs": arguments.epochs,
+        "patience": 3,
+        "bf16": True,
+        **METHODS[method],
+        **({"max_steps": 2} if arguments.quick else {}),
+    }
     began = time.perf_counter()
     trained = finetune(
         BASE, train, validation=dev, task="token-classification", method=method, seed=arguments.seed, device=arguments.device,
