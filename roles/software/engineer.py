@@ -46,14 +46,17 @@ class Engineer(Role):
         return Candidates(requirements=requirements, programs=programs)
 
     async def _write(self, requirements: Requirements, index: int) -> list[Program] | InvalidReplyError:
-        """The programs that stand for a reading, or why there is none; a small model draws several, as it cannot be told what was wrong."""
+        """The programs that stand for a reading, or why there is none.
+
+        A small model draws several, as it cannot be told what was wrong; of a reading without a vote only the likeliest.
+        """
         reading = requirements.readings[index]
         wanted = reading.specification
         try:
             sources = await self.ask_many(
                 SourceText,
                 template("engineer/write_program"),
-                options=_SEVERAL if requirements.is_sampled else _ONE,
+                options=_SEVERAL if requirements.is_sampled and reading.votes else _ONE,
                 name="write_program",
                 goal=requirements.goal,
                 signature=wanted.signature,
