@@ -98,7 +98,7 @@ _RETELLING = """A second model of the same
 shape (`retelling/`), trained from these weights the other way round, from steps to goals (`metagpt lab run
 metagpt/lab/embedded/retelling.toml`), says how likely each reading would have been put as the goal is. By that, by how likely this
 model finds it, and by where it comes from, 100 votes are shared out (`metagpt.models.local.weighing`; what each sign counts was
-fitted by `python -m metagpt.lab.embedded weigh`); those without a vote only join where the goal states examples. """
+fitted by `python -m metagpt.lab.embedded weigh`); those without a vote only join where the goal states examples, with one program each. """
 
 
 @dataclass(frozen=True, kw_only=True)
