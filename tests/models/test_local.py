@@ -273,6 +273,15 @@ def test_the_logprob_is_the_sum_over_the_tokens_of_the_answer(weights: Weights) 
     assert asked.answers.candidates[0].logprob == pytest.approx(expected, rel=1e-4)
 
 
+def test_answers_are_as_likely_beside_others_as_alone(weights: Weights) -> None:
+    pairs = [([5, 6, 7], [8, 9]), ([5, 6, 7], [8, 4, 3, 2]), ([5, 6], [7]), ([5, 6, 7, 1, 1], [8])]
+    alone = [weights.log_likelihoods([pair])[0] for pair in pairs]
+    assert weights.log_likelihoods(pairs) == pytest.approx(alone, abs=1e-3)
+    assert weights.log_likelihoods(pairs[:2]) == pytest.approx(alone[:2], abs=1e-3)
+    assert weights.log_likelihoods([*pairs, ([1], [2, 3])])[:4] == pytest.approx(alone, abs=1e-3)
+    assert weights.log_likelihoods([]) == []
+
+
 def test_a_cancelled_job_frees_its_rows_at_the_next_step(weights: Weights) -> None:
     decoder = Decoder(weights)
     cancelled = Asked(decoder, [5, 6, 7], num_candidates=4, max_tokens=1000)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -71,32 +72,45 @@ class Weights:
 
     def step(self, tokens_BT: Tensor, cache: RowCache) -> Tensor:
         """Add the tokens to the cache; the logits that follow them, B x V in float32."""
+        output = self._forward(tokens_BT, cache, **self._last_only)
+        logits_BV: Tensor = output.logits[:, -1].float()
+        return logits_BV
+
+    def _forward(self, tokens_BT: Tensor, cache: RowCache, **options: int) -> Any:  # Any: as above
         num_tokens = tokens_BT.shape[1]
         positions = {"position_ids": cache.positions(num_tokens)} if self._takes_positions else {}
-        output = self._model(
+        return self._model(
             input_ids=tokens_BT,
             attention_mask=cache.mask(num_tokens),
             past_key_values=cache.layers,
             use_cache=True,
             **positions,
-            **self._last_only,
+            **options,
         )
-        logits_BV: Tensor = output.logits[:, -1].float()
-        return logits_BV
 
     @torch.inference_mode()
     def log_likelihoods(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[float]:
-        """Of each (prompt, answer) the sum of the answer's tokens' log-probabilities (nats), without an adapter."""
+        """Of each (prompt, answer) the sum of the answer's tokens' log-probabilities (nats), without an adapter.
+
+        A beginning that all prompts share is read once.
+        """
         if not pairs:
             return []
         self.adapters.choose(())
         rows = [[*prompt, *answer] for prompt, answer in pairs]
-        tokens_BT = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long, device=self.device)
+        columns = zip(*(prompt[:-1] for prompt, _ in pairs), strict=False)
+        read = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, columns))
+        cache = RowCache.empty(self.device)
+        if read:
+            self.step(torch.tensor([rows[0][:read]], device=self.device), cache)
+            cache = RowCache.merged([(cache, [0] * len(rows))])
+        tokens_BT = torch.zeros(len(rows), max(map(len, rows)) - read, dtype=torch.long, device=self.device)
         for number, row in enumerate(rows):
-            tokens_BT[number, : len(row)] = torch.tensor(row, device=self.device)
-        logits_BTV = self._model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float()
+            tokens_BT[number, : len(row) - read] = torch.tensor(row[read:], device=self.device)
+        logits_BTV = self._forward(tokens_BT, cache).logits[:, :-1].float()
         chosen_BT = logits_BTV.log_softmax(dim=-1).gather(2, tokens_BT[:, 1:, None]).squeeze(2)
-        return [float(chosen_BT[number, len(prompt) - 1 : len(rows[number]) - 1].sum()) for number, (prompt, _) in enumerate(pairs)]
+        answers = [slice(len(prompt) - 1 - read, len(row) - 1 - read) for row, (prompt, _) in zip(rows, pairs, strict=True)]
+        return [float(chosen_T[answer].sum()) for chosen_T, answer in zip(chosen_BT, answers, strict=True)]
 
     def _probe(self) -> int:
         """Width of the logits; proves on two tokens that the model keeps its past in keys and values."""
