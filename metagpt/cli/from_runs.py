@@ -33,7 +33,8 @@ def from_runs(
     """Make sets of what passed: examples, preference pairs and rewards for each call of each role.
 
     CALL holds prompts with the answers that passed, CALL.pairs what was sent back beside what passed in the end, CALL.rewards both with
-    1 and 0. One goal in five is held out, the same ones for ever. Nothing is pushed that has not changed. Secrets stay masked.
+    1 and 0, CALL.agreed what most votes were for in calls that came to nothing. One goal in five is held out, the same ones for ever.
+    Nothing is pushed that has not changed. Secrets stay masked.
     """
     from metagpt.lab.from_runs import data_from_runs
 

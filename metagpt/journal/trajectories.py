@@ -37,6 +37,8 @@ class RecordedCall:
     """Of the answer; None for text."""
     answers: tuple[str, ...]
     """Every candidate's text, in order."""
+    votes: tuple[int, ...]
+    """Of each answer."""
 
     @property
     def role(self) -> str:
@@ -106,12 +108,13 @@ class _Fold:
         request = asked["request"] if asked else None
         if request is None:
             return  # a call whose request was not recorded teaches nothing
-        answers = tuple(each["text"] for each in body["reply"]["candidates"] if each["text"] and not each["tool_calls"])
-        if answers:
+        said = [each for each in body["reply"]["candidates"] if each["text"] and not each["tool_calls"]]
+        if said:
             self.calls.append(
                 RecordedCall(
                     invocation=body["invocation"], call=body["call"], model=asked["model"] if asked else "",
-                    context=request["context"], schema=request["schema"], answers=answers,
+                    context=request["context"], schema=request["schema"],
+                    answers=tuple(each["text"] for each in said), votes=tuple(each.get("votes", 1) for each in said),
                 )
             )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,12 +104,45 @@ async def test_lineage_leads_from_the_model_over_runs_to_the_set(tmp_path: Path)
     assert "2 train prompts with passed answers, from 2 runs." in hub.card("engineer.write_program").summary
     assert len(load_data("hub:engineer.write_program", split=TRAIN, hub=hub)) == 2
 
-    call = RecordedCall(invocation="i", call="engineer.write_program", model="embedded", context={}, schema=None, answers=("x",))
-    other = RecordedCall(invocation="i", call="engineer.write_program", model="hub:gone@3", context={}, schema=None, answers=("x",))
-    record_models(hub, [Trajectory(run_id=runs[0], team="t", goal="g", success=True, output=None, calls=(call, other))])
+    calls = (recorded("x", model="embedded"), recorded("x", model="hub:gone@3"))
+    record_models(hub, [Trajectory(run_id=runs[0], team="t", goal="g", success=True, output=None, calls=calls)])
     assert hub.registry.runs()[runs[0]] == ["embedded@1"]
     edges = set(hub.lineage().edges)
     assert {("embedded@1", f"run:{runs[0]}"), (f"run:{runs[0]}", "engineer.write_program@1")} <= edges
+
+
+def recorded(*answers: str, votes: tuple[int, ...] = (), **said: Any) -> RecordedCall:
+    values = {"invocation": "i", "call": "engineer.write_program", "model": "m", "context": {"signature": "f(a: int) -> int"}} | said
+    return RecordedCall(schema=None, answers=answers, votes=votes or (1,) * len(answers), **values)
+
+
+@pytest.mark.parametrize(
+    ("answers", "votes", "agreed"),
+    [
+        (("a", "b"), (1, 3), ["b"]),
+        (("a", "b", "a", "a"), (), ["a"]),
+        (("a", "b"), (1, 2), []),
+        (("a", "a", "a"), (), []),
+        (("a",), (), []),
+    ],
+)
+def test_what_three_votes_in_four_are_for_is_agreed_on_unless_nobody_says_otherwise(
+    answers: tuple[str, ...], votes: tuple[int, ...], agreed: list[str]
+) -> None:
+    trajectory = Trajectory(run_id="r", team="t", goal="g", success=False, output=None, calls=(recorded(*answers, votes=votes),))
+    assert [each.answer for each in credit(trajectory) if each.outcome == "agreed"] == agreed
+
+
+def test_a_call_with_a_passed_answer_is_not_agreed_on_otherwise(tmp_path: Path) -> None:
+    call = recorded("def f(a): return a", "def f(a): return a + 1", votes=(1, 3), context={"signature": "f(a: int) -> int", "summary": "s"})
+    output = {"type": "Delivery", "body": {"code": "def f(a): return a"}}
+    passed = Trajectory(run_id="r", team="t", goal=goal_text(TRAINED[0]), success=True, output=output, calls=(call,))
+    assert [each.outcome for each in credit(passed)] == ["passed", "open"]
+    failed = Trajectory(run_id="q", team="t", goal=goal_text(TRAINED[1]), success=False, output=None, calls=(call,))
+    (found,) = gather([failed], prompts(tmp_path)).values()
+    assert {name: [row.fields["answer"] for row in parts[TRAIN]] for name, parts in found.sets.items()} == {
+        ".agreed": ["def f(a): return a + 1"]
+    }
 
 
 async def test_what_a_goal_asks_in_the_held_out_part_is_not_trained_on(tmp_path: Path) -> None:

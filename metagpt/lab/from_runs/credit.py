@@ -2,11 +2,13 @@
 
 A run of several readings, samples and repairs holds many answers, and most had no part in its end. An answer *passed* if the
 run succeeded and its content stands in the output, or in what a passed answer was made from. An answer that its own role was
-given back, to work on again, was *sent back*. All others are *open*: nobody knows whether they were right.
+given back, to work on again, was *sent back*. All others are *open*: nobody knows whether they were right. Of a call whose answers
+are all open, the one with three votes in four is *agreed* on, if there was another.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -18,8 +20,10 @@ __all__ = ["Attempt", "Outcome", "credit"]
 
 _LONG = 20
 """Characters of an answer that a text does not hold by chance."""
+_AGREED = 0.75
+"""Of the votes of a call; what a model says alike every time, it need not learn."""
 
-Outcome: TypeAlias = Literal["passed", "sent_back", "open"]
+Outcome: TypeAlias = Literal["passed", "sent_back", "agreed", "open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,12 @@ def credit(trajectory: Trajectory) -> list[Attempt]:
     """The run's attempts, in the order of their calls."""
     return_of = {place: _sent_back_by(trajectory, *place) for place in _places(trajectory)}
     passed = _passed(trajectory, {place for place, by in return_of.items() if by is not None})
+    known = {number for number, _ in passed} | {number for (number, _), by in return_of.items() if by is not None}
+    agreed = {(number, _agreed(call)) for number, call in enumerate(trajectory.calls) if number not in known}
     attempts = []
     for place, returned in return_of.items():
         call, answer = trajectory.calls[place[0]], trajectory.calls[place[0]].answers[place[1]]
-        outcome: Outcome = "sent_back" if returned is not None else "passed" if place in passed else "open"
+        outcome: Outcome = "sent_back" if returned is not None else "passed" if place in passed else "agreed" if place in agreed else "open"
         mended = None if returned is None else _mended(trajectory, returned, return_of, passed)
         attempts.append(Attempt(run_id=trajectory.run_id, goal=trajectory.goal, call=call, answer=answer, outcome=outcome, mended=mended))
     return attempts
@@ -60,6 +66,15 @@ def _places(trajectory: Trajectory) -> Iterator[_Place]:
             if answer not in seen:
                 seen.add(answer)
                 yield number, candidate
+
+
+def _agreed(call: RecordedCall) -> int | None:
+    """The answer that most votes are for, though not all of them."""
+    votes: Counter[str] = Counter()
+    for answer, count in zip(call.answers, call.votes, strict=True):
+        votes[answer] += count
+    answer, count = votes.most_common(1)[0]
+    return call.answers.index(answer) if len(votes) > 1 and count >= _AGREED * votes.total() else None
 
 
 def _sent_back_by(trajectory: Trajectory, number: int, candidate: int) -> int | None:

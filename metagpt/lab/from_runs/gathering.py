@@ -11,14 +11,15 @@ from typing import Any
 from metagpt.hub.data import Example, TextData, drop_leaks
 from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.from_runs.answers import as_json, trained_form
-from metagpt.lab.from_runs.credit import Attempt, credit
+from metagpt.lab.from_runs.credit import Attempt, Outcome, credit
 from metagpt.lab.from_runs.prompts import CompactPrompts
 from metagpt.lab.from_runs.seen import function_of, tests_for
 
-__all__ = ["HELD_OUT", "TRAIN", "CallData", "gather", "is_held_out"]
+__all__ = ["HELD_OUT", "TRAIN", "CallData", "call_of", "gather", "is_held_out"]
 
 TRAIN, HELD_OUT = "train", "held_out"
 _HELD_OUT_ONE_IN = 5
+_ENDINGS = (".pairs", ".rewards", ".agreed")
 
 Parts = Mapping[str, TextData]
 
@@ -39,14 +40,21 @@ class CallData:
     """Prompt, the answer that was sent back (`rejected`) and the one that passed in the end (`chosen`)."""
     rewards: Parts
     """Prompt and an answer with what it earned: 1 if it passed, 0 if it was sent back."""
+    agreed: Parts
+    """Prompt and, as the field `answer`, what most votes were for, though not all: of calls that came to nothing."""
     runs: tuple[str, ...]
     """Ids of the runs that it comes from."""
 
     @property
     def sets(self) -> dict[str, Parts]:
         """The sets that are not empty, by the ending of their names."""
-        named = {"": self.examples, ".pairs": self.pairs, ".rewards": self.rewards}
+        named = {"": self.examples, **dict(zip(_ENDINGS, (self.pairs, self.rewards, self.agreed), strict=True))}
         return {ending: parts for ending, parts in named.items() if parts}
+
+
+def call_of(name: str) -> str:
+    """The call that a set from runs tells of."""
+    return next((name.removesuffix(ending) for ending in _ENDINGS if name.endswith(ending)), name)
 
 
 def gather(trajectories: Iterable[Trajectory], prompts: CompactPrompts, *, role: str | None = None) -> dict[str, CallData]:
@@ -92,9 +100,10 @@ def _tell(trajectory: Trajectory, attempt: Attempt, name: str, prompts: CompactP
 
 
 def _data(name: str, told: Sequence[_Told]) -> CallData:
-    def example(each: _Told) -> Example | None:
-        passed = each.attempt.outcome == "passed"
-        return Example(text=each.prompt, fields={**each.fields, "answer": trained_form(each.attempt.answer)}) if passed else None
+    def answered(each: _Told, outcome: Outcome) -> Example | None:
+        if each.attempt.outcome != outcome:
+            return None
+        return Example(text=each.prompt, fields={**each.fields, "answer": trained_form(each.attempt.answer)})
 
     def pair(each: _Told) -> Example | None:
         rejected, chosen = trained_form(each.attempt.answer), trained_form(each.attempt.mended or "")
@@ -103,7 +112,7 @@ def _data(name: str, told: Sequence[_Told]) -> CallData:
         return Example(text=each.prompt, fields={**each.fields, "chosen": chosen, "rejected": rejected})
 
     def reward(each: _Told) -> Example | None:
-        if each.attempt.outcome == "open":
+        if each.attempt.outcome in ("agreed", "open"):
             return None
         earned = 1.0 if each.attempt.outcome == "passed" else 0.0
         return Example(text=each.prompt, label=earned, fields={**each.fields, "answer": trained_form(each.attempt.answer)})
@@ -111,9 +120,10 @@ def _data(name: str, told: Sequence[_Told]) -> CallData:
     runs = {each.attempt.run_id: None for each in told if each.attempt.outcome != "open"}
     return CallData(
         call=name,
-        examples=_parts(told, example),
+        examples=_parts(told, lambda each: answered(each, "passed")),
         pairs=_parts(told, pair),
         rewards=_parts(told, reward),
+        agreed=_parts(told, lambda each: answered(each, "agreed")),
         runs=tuple(runs),
     )
 

@@ -27,7 +27,7 @@ def data_from_runs(
     team: str | None = None,
     model: Path | str | None = None,
 ) -> dict[str, Entry]:
-    """What a journal's runs teach, as sets in the hub: `CALL`, `CALL.pairs` and `CALL.rewards`, as far as there are any.
+    """What a journal's runs teach, as sets in the hub: `CALL`, `CALL.pairs`, `CALL.rewards` and `CALL.agreed`, as far as there are any.
 
     Args:
         journal: The file, `NAME:REST` of an installed journal, or a journal.
@@ -75,7 +75,7 @@ def _push(hub: ModelHub, name: str, parts: Mapping[str, TextData], runs: tuple[s
     return push_data(hub, name, Splits(dict(parts)), parents=[f"run:{run_id}" for run_id in runs], card=_card(name, parts, runs))
 
 
-_KINDS = {"pairs": "preference pairs", "rewards": "answers with rewards"}
+_KINDS = {"pairs": "preference pairs", "rewards": "answers with rewards", "agreed": "prompts with the answers agreed on"}
 
 
 def _card(name: str, parts: Mapping[str, TextData], runs: tuple[str, ...]) -> Card:

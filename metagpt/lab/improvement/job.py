@@ -19,7 +19,7 @@ from metagpt.hub.data import TextData, load_splits
 from metagpt.journal.trajectories import Trajectory
 from metagpt.lab.alignment.bases import Base, open_base
 from metagpt.lab.alignment.weights import save_tuned
-from metagpt.lab.from_runs import HELD_OUT, TRAIN, CompactPrompts, gather, push_runs, read_runs, record_models
+from metagpt.lab.from_runs import HELD_OUT, TRAIN, CompactPrompts, call_of, gather, push_runs, read_runs, record_models
 from metagpt.lab.improvement.decision import Decision, decide
 from metagpt.lab.improvement.exam import Conditions, Mark, sit
 from metagpt.lab.improvement.learning import compact_card, learn
@@ -60,7 +60,7 @@ class _Work:
     @property
     def calls(self) -> list[str]:
         """The role's calls that the runs tell anything of."""
-        return sorted({name.removesuffix(".pairs").removesuffix(".rewards") for name in self.sets})
+        return sorted({call_of(name) for name in self.sets})
 
 
 def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _tasks(work: _Work) -> list[Task]:
     names = [name for name in settings.sets if name in GENERATED_SETS] if settings.team == "software" else []
     generated = [task for name in names for task in generated_tasks(name, work.calls, count=settings.count, seed=settings.seed)]
     prompts = CompactPrompts(work.base.folder)
-    trained = {row.text for call in work.calls for row in work.part(call, TRAIN)}
+    trained = {row.text for name in work.sets for row in work.part(name, TRAIN)}
     tasks = {prompts(task.call, task.context): task for task in [*recorded, *generated]}
     return [task for prompt, task in tasks.items() if prompt not in trained]
 

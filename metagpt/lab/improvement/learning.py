@@ -1,4 +1,4 @@
-"""What a candidate learns from, and how: passed answers, repaired and broken ones, drawn ones that pass tests."""
+"""What a candidate learns from, and how: answers that passed or were agreed on, repaired and broken ones, drawn ones that pass tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metagpt.lab.alignment.bases import Base
 from metagpt.lab.alignment.rewards import passed_share
 from metagpt.lab.alignment.rows import pair_rows, prompt_rows
 from metagpt.lab.alignment.tuning import tune_by_preferences, tune_by_rewards
-from metagpt.lab.from_runs import CompactPrompts
+from metagpt.lab.from_runs import CompactPrompts, call_of
 from metagpt.lab.from_runs.answers import trained_form
 from metagpt.lab.improvement.broken import repairs
 from metagpt.lab.improvement.exam import Conditions, answers_to, open_candidate
@@ -52,12 +52,13 @@ def learn(base: Base, lessons: Lessons, settings: Settings, folder: RunFolder) -
 
 
 def _answers(base: Base, lessons: Lessons, settings: Settings) -> list[tuple[str, str]]:
-    """Prompts with the answers that passed, that were mended, that were broken on purpose, and that were drawn and pass their tests."""
+    """Prompts with the answers that passed, were agreed on, mended, broken on purpose, or drawn and pass their tests."""
+    agreed = [(row.text, str(row.fields["answer"])) for row in _joined(lessons, ".agreed")] if settings.agreed else []
     passed = [(row.text, str(row.fields["answer"])) for row in _joined(lessons, "")]
     mended = [(row.text, str(row.fields["chosen"])) for row in _joined(lessons, ".pairs")]
     drawn = asyncio.run(_explored(base, lessons, settings)) if settings.explore else []
     broken = asyncio.run(repairs(_joined(lessons, ""), CompactPrompts(base.folder), tries=settings.breaks, seed=settings.seed))
-    rows = list(dict.fromkeys([*passed, *mended, *broken, *drawn]))
+    rows = list(dict.fromkeys([*passed, *mended, *broken, *drawn, *agreed]))
     if not rows:
         raise LabError("improve: found no passed answer in the runs; expected some to learn from. Let the team do more runs.")
     if settings.shuffle_labels:
@@ -69,8 +70,7 @@ def _answers(base: Base, lessons: Lessons, settings: Settings) -> list[tuple[str
 
 def _joined(lessons: Lessons, *endings: str) -> TextData:
     """The examples of all calls' sets of these endings."""
-    kinds = {name: f".{last}" if (last := name.rpartition(".")[2]) in ("pairs", "rewards") else "" for name in lessons}
-    return TextData((row for name, data in lessons.items() if kinds[name] in endings for row in data), name="runs")
+    return TextData((row for name, data in lessons.items() if name.removeprefix(call_of(name)) in endings for row in data), name="runs")
 
 
 def _shuffled_tests(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:

@@ -34,6 +34,9 @@ class Settings(Tuning):
     breaks: int = Field(
         40, ge=0, description="lora and full: slips tried in each passed program; those that fail a test then are lessons in repair."
     )
+    agreed: bool = Field(
+        True, description="lora and full: of calls that came to nothing, learn the answer that three votes in four were for."
+    )
     candidate: str | None = Field(None, description="A model trained elsewhere to be compared and promoted; nothing is trained then.")
     exam: Literal["calls", "team"] | None = Field(
         None, description="calls: the role's own calls, answers run on tests; team: whole runs on held-out goals. calls if it has tests."
