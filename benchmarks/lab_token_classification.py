@@ -30,8 +30,8 @@ SETS: Mapping[str, tuple[str, str, str]] = {
 }
 METHODS: Mapping[str, dict[str, Any]] = {
     "full": {"learning_rate": 2e-4},
-    "lora": {"learning_rate": 2e-3, "rank": 16, "alpha": 32, "targets": ("query", "key", "value", "dense")},
-    "bottleneck": {"learning_rate": 2e-3, "width": 64},
+    "lora": {"rank": 16, "alpha": 32, "targets": ("query", "key", "value", "dense")},
+    "bottleneck": {"width": 64},
 }
 
 
@@ -80,6 +80,7 @@ def measure(name: str, method: str, train: TextData, dev: TextData, test: TextDa
         "patience": 3,
         "bf16": True,
         **METHODS[method],
+        **({} if method == "full" else {"learning_rate": arguments.rate}),
         **({"max_steps": 2} if arguments.quick else {}),
     }
     began = time.perf_counter()
@@ -114,6 +115,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}; all if left out")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with wnut17 and crossner")
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate of LoRA and of the adapters; of all weights 2e-4")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--quick", action="store_true", help="a few steps on a few sentences")

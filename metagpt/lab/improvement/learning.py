@@ -19,6 +19,7 @@ from metagpt.lab.from_runs import CompactPrompts, call_of
 from metagpt.lab.from_runs.answers import trained_form
 from metagpt.lab.improvement.broken import repairs
 from metagpt.lab.improvement.exam import Conditions, answers_to, open_candidate
+from metagpt.lab.improvement.rehearsal import rehearsed
 from metagpt.lab.improvement.settings import Settings
 from metagpt.lab.improvement.supervised import tune_on_answers
 from metagpt.lab.improvement.tasks import recorded_tasks
@@ -48,6 +49,11 @@ def learn(base: Base, lessons: Lessons, settings: Settings, folder: RunFolder) -
             prompts = _shuffled_tests(prompts, settings.seed)
         return tune_by_rewards(base.folder, prompts, settings, folder)
     rows = _answers(base, lessons, settings)
+    if settings.rehearse is not None:
+        rows = rows * max(1, round(settings.epochs)) + rehearsed(
+            settings.rehearse, settings.role, count=settings.rehearsed, seed=settings.seed
+        )
+        settings = settings.model_copy(update={"epochs": 1.0})
     return tune_on_answers(base.folder, rows, settings, folder)
 
 

@@ -37,6 +37,12 @@ class Settings(Tuning):
     agreed: bool = Field(
         True, description="lora and full: of calls that came to nothing, learn the answer that three votes in four were for."
     )
+    rehearse: str | None = Field(
+        None,
+        description="lora and full: a corpus without end that the base was trained on, as embedded-goals; examples of the role's calls are"
+        " mixed in, so that what no run shows is not forgotten.",
+    )
+    rehearsed: int = Field(10_000, ge=1, description="Examples of that corpus, each seen once.")
     candidate: str | None = Field(None, description="A model trained elsewhere to be compared and promoted; nothing is trained then.")
     exam: Literal["calls", "team"] | None = Field(
         None, description="calls: the role's own calls, answers run on tests; team: whole runs on held-out goals. calls if it has tests."

@@ -1,0 +1,24 @@
+"""What a role's model learns again beside the lessons of its runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from metagpt.errors import ConfigError, LabError
+from metagpt.lab.improvement.rehearsal import rehearsed
+
+
+def test_only_calls_of_the_role_are_rehearsed_the_same_ones_for_a_seed() -> None:
+    rows = rehearsed("embedded-goals", "engineer", count=20, seed=1)
+    assert len(rows) == 20
+    assert {prompt.partition("<|context|>")[0] for prompt, _ in rows} == {"<|call|>engineer.write_program", "<|call|>engineer.repair"}
+    assert all("def " in answer for _, answer in rows)
+    assert rehearsed("embedded-goals", "engineer", count=20, seed=1) == rows
+    assert rehearsed("embedded-goals", "engineer", count=20, seed=2) != rows
+
+
+def test_a_corpus_without_the_roles_calls_is_refused() -> None:
+    with pytest.raises(LabError, match="found no call of the role 'poet' in the corpus 'embedded-goals'"):
+        rehearsed("embedded-goals", "poet", count=2, seed=1)
+    with pytest.raises(ConfigError, match="no-such"):
+        rehearsed("no-such", "engineer", count=2, seed=1)
