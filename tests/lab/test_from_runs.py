@@ -124,6 +124,7 @@ def recorded(*answers: str, votes: tuple[int, ...] = (), **said: Any) -> Recorde
         (("a", "b"), (1, 2), []),
         (("a", "a", "a"), (), []),
         (("a",), (), []),
+        (("a", "b"), (0, 0), []),
     ],
 )
 def test_what_three_votes_in_four_are_for_is_agreed_on_unless_nobody_says_otherwise(

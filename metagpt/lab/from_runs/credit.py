@@ -42,13 +42,18 @@ class Attempt:
 def credit(trajectory: Trajectory) -> list[Attempt]:
     """The run's attempts, in the order of their calls."""
     return_of = {place: _sent_back_by(trajectory, *place) for place in _places(trajectory)}
-    passed = _passed(trajectory, {place for place, by in return_of.items() if by is not None})
-    known = {number for number, _ in passed} | {number for (number, _), by in return_of.items() if by is not None}
-    agreed = {(number, _agreed(call)) for number, call in enumerate(trajectory.calls) if number not in known}
+    sent_back = {place for place, by in return_of.items() if by is not None}
+    passed = _passed(trajectory, sent_back)
+    outcomes: dict[_Place, Outcome] = {**dict.fromkeys(passed, "passed"), **dict.fromkeys(sent_back, "sent_back")}
+    known = {number for number, _ in outcomes}
+    for number, call in enumerate(trajectory.calls):
+        agreed = None if number in known else _agreed(call)
+        if agreed is not None:
+            outcomes[number, agreed] = "agreed"
     attempts = []
     for place, returned in return_of.items():
         call, answer = trajectory.calls[place[0]], trajectory.calls[place[0]].answers[place[1]]
-        outcome: Outcome = "sent_back" if returned is not None else "passed" if place in passed else "agreed" if place in agreed else "open"
+        outcome = outcomes.get(place, "open")
         mended = None if returned is None else _mended(trajectory, returned, return_of, passed)
         attempts.append(Attempt(run_id=trajectory.run_id, goal=trajectory.goal, call=call, answer=answer, outcome=outcome, mended=mended))
     return attempts
@@ -74,7 +79,7 @@ def _agreed(call: RecordedCall) -> int | None:
     for answer, count in zip(call.answers, call.votes, strict=True):
         votes[answer] += count
     answer, count = votes.most_common(1)[0]
-    return call.answers.index(answer) if len(votes) > 1 and count >= _AGREED * votes.total() else None
+    return call.answers.index(answer) if len(votes) > 1 and count >= _AGREED * votes.total() > 0 else None
 
 
 def _sent_back_by(trajectory: Trajectory, number: int, candidate: int) -> int | None:
