@@ -69,7 +69,7 @@ def main() -> None:
     }  # fmt: skip
     taught = {"explore": options.explore}
     if options.rehearsed:
-        taught |= {"rehearse": "embedded-goals", "rehearsed": options.rehearsed, "batch": 32, "learning_rate": 3e-4}
+        taught |= {"rehearse": "embedded-goals", "rehearsed": options.rehearsed}
     results = kept_run("improve", {**values, **taught}, options.folder / options.method)
     print((options.folder / options.method / "report.md").read_text())
     drill = kept_run(

@@ -6,6 +6,7 @@ import pytest
 
 from metagpt.errors import ConfigError, LabError
 from metagpt.lab.improvement.rehearsal import rehearsed
+from metagpt.lab.improvement.settings import Settings
 
 
 def test_only_calls_of_the_role_are_rehearsed_the_same_ones_for_a_seed() -> None:
@@ -22,3 +23,11 @@ def test_a_corpus_without_the_roles_calls_is_refused() -> None:
         rehearsed("embedded-goals", "poet", count=2, seed=1)
     with pytest.raises(ConfigError, match="no-such"):
         rehearsed("no-such", "engineer", count=2, seed=1)
+
+
+def test_rehearsal_comes_with_a_batch_and_rate_that_suit_it_unless_others_are_said() -> None:
+    plain, rehearsing = Settings(role="engineer"), Settings(role="engineer", rehearse="embedded-goals")
+    assert (plain.batch, plain.rate("full")) == (8, 5e-5)
+    assert (rehearsing.batch, rehearsing.rate("full")) == (32, 3e-4)
+    said = Settings(role="engineer", rehearse="embedded-goals", batch=4, learning_rate=1e-4)
+    assert (said.batch, said.rate("full")) == (4, 1e-4)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from metagpt.lab.alignment.settings import Tuning
 
@@ -40,9 +40,9 @@ class Settings(Tuning):
     rehearse: str | None = Field(
         None,
         description="lora and full: a corpus without end that the base was trained on, as embedded-goals; examples of the role's calls are"
-        " mixed in, so that what no run shows is not forgotten.",
+        " mixed in, so that what no run shows is not forgotten. Then batch is 32 and learning_rate 3e-4, if left out.",
     )
-    rehearsed: int = Field(10_000, ge=1, description="Examples of that corpus, each seen once.")
+    rehearsed: int = Field(16_000, ge=1, description="Examples of that corpus, each seen once.")
     candidate: str | None = Field(None, description="A model trained elsewhere to be compared and promoted; nothing is trained then.")
     exam: Literal["calls", "team"] | None = Field(
         None, description="calls: the role's own calls, answers run on tests; team: whole runs on held-out goals. calls if it has tests."
@@ -55,3 +55,8 @@ class Settings(Tuning):
     level: float = Field(0.05, gt=0, lt=1, description="The paired test's p must not be above it.")
     shuffle_labels: bool = Field(False, description="A drill: answers are shuffled among the prompts, to see the candidate refused.")
     hub: Path | None = Field(None, description="The hub's folder.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suit_rehearsal(cls, said: dict[str, Any]) -> dict[str, Any]:  # Any: settings as they were written
+        return {"batch": 32, "learning_rate": 3e-4, **said} if said.get("rehearse") is not None else said
