@@ -79,8 +79,8 @@ def measure(name: str, method: str, train: TextData, dev: TextData, test: TextDa
         "max_epochs": arguments.epochs,
         "patience": 3,
         "bf16": True,
+        "learning_rate": arguments.rate,
         **METHODS[method],
-        **({} if method == "full" else {"learning_rate": arguments.rate}),
         **({"max_steps": 2} if arguments.quick else {}),
     }
     began = time.perf_counter()

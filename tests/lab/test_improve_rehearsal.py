@@ -18,6 +18,13 @@ def test_only_calls_of_the_role_are_rehearsed_the_same_ones_for_a_seed() -> None
     assert rehearsed("embedded-goals", "engineer", count=20, seed=2) != rows
 
 
+def test_what_the_model_will_be_judged_by_is_not_rehearsed() -> None:
+    asked = {prompt for prompt, _ in rehearsed("embedded-goals", "engineer", count=10, seed=1)}
+    rows = rehearsed("embedded-goals", "engineer", count=10, seed=1, asked=asked)
+    assert len(rows) == 10
+    assert not asked & {prompt for prompt, _ in rows}
+
+
 def test_a_corpus_without_the_roles_calls_is_refused() -> None:
     with pytest.raises(LabError, match="found no call of the role 'poet' in the corpus 'embedded-goals'"):
         rehearsed("embedded-goals", "poet", count=2, seed=1)

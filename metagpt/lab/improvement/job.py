@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def run(settings: Settings, folder: RunFolder) -> dict[str, Any]:
     """
     work = _gathered(settings, folder)
     exam = _exam(work)  # before the training: without tasks it would be in vain
-    candidate = _candidate(work)
+    candidate = _candidate(work, exam.asked)
     marks = {
         _SERVICE: _marks(folder, _SERVICE, len(exam.kinds), lambda start, told: exam.sit(work.service.folder, start, told)),
         _CANDIDATE: _marks(folder, _CANDIDATE, len(exam.kinds), lambda start, told: exam.sit(candidate, start, told)),
@@ -117,6 +117,8 @@ def _gathered(settings: Settings, folder: RunFolder) -> _Work:
 class _Exam:
     kinds: list[str]
     sit: Callable[[Path, int, Callable[[int, Mark], None]], None]
+    asked: frozenset[str] = frozenset()
+    """Prompts of its tasks."""
 
 
 def _exam(work: _Work) -> _Exam:
@@ -128,7 +130,8 @@ def _exam(work: _Work) -> _Exam:
         def sit_calls(folder: Path, start: int, told: Callable[[int, Mark], None]) -> None:
             asyncio.run(sit(folder, tasks, conditions, told=told, start=start))
 
-        return _Exam([task.call for task in tasks], sit_calls)
+        prompts = CompactPrompts(work.base.folder)
+        return _Exam([task.call for task in tasks], sit_calls, frozenset(prompts(task.call, task.context) for task in tasks))
     goals = [] if settings.exam == "calls" else held_out_goals(work.runs, settings.sets, count=settings.count, seed=settings.seed)
     if not goals:
         raise LabError(
@@ -172,7 +175,7 @@ def _marks(folder: RunFolder, who: str, count: int, sit_exam: Callable[[int, Cal
 # the candidate
 
 
-def _candidate(work: _Work) -> Path:
+def _candidate(work: _Work, asked: Collection[str]) -> Path:
     """The folder of the candidate; that of the first try, where the run goes on."""
     settings = work.settings
     if settings.candidate is not None:
@@ -182,7 +185,7 @@ def _candidate(work: _Work) -> Path:
         return folder
     _check_calls(work)
     lessons = {name: work.part(name, TRAIN) for name in work.sets}
-    model, figures = learn(work.base, lessons, settings, work.folder)
+    model, figures = learn(work.base, lessons, settings, work.folder, asked=asked)
     work.folder.write_json("training.json", figures)
     prompts = CompactPrompts(work.base.folder)
     card = Card(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ Lessons = Mapping[str, TextData]
 """The training parts of the sets from runs, by name."""
 
 
-def learn(base: Base, lessons: Lessons, settings: Settings, folder: RunFolder) -> tuple[Any, dict[str, float]]:
-    """The trained model and its last figures.
+def learn(
+    base: Base, lessons: Lessons, settings: Settings, folder: RunFolder, *, asked: Collection[str] = ()
+) -> tuple[Any, dict[str, float]]:
+    """The trained model and its last figures; `asked` are prompts that it will be judged by, which are not rehearsed.
 
     Raises:
         LabError: the runs hold nothing that the method learns from, or a loss that is no number.
@@ -51,7 +53,7 @@ def learn(base: Base, lessons: Lessons, settings: Settings, folder: RunFolder) -
     rows = _answers(base, lessons, settings)
     if settings.rehearse is not None:
         rows = rows * max(1, round(settings.epochs)) + rehearsed(
-            settings.rehearse, settings.role, count=settings.rehearsed, seed=settings.seed
+            settings.rehearse, settings.role, count=settings.rehearsed, seed=settings.seed, asked=asked
         )
         settings = settings.model_copy(update={"epochs": 1.0})
     return tune_on_answers(base.folder, rows, settings, folder)

@@ -6,6 +6,7 @@ Source: Robins 1995, Catastrophic forgetting, rehearsal and pseudorehearsal, Con
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from itertools import islice
 
 from metagpt.errors import LabError
@@ -18,7 +19,7 @@ _READ = 50
 """Examples of the corpus that are read for each that is wanted, at most."""
 
 
-def rehearsed(corpus: str, role: str, *, count: int, seed: int) -> list[tuple[str, str]]:
+def rehearsed(corpus: str, role: str, *, count: int, seed: int, asked: Collection[str] = ()) -> list[tuple[str, str]]:
     """Prompts and answers of a role's calls.
 
     Args:
@@ -26,13 +27,15 @@ def rehearsed(corpus: str, role: str, *, count: int, seed: int) -> list[tuple[st
         role: Whose calls.
         count: How many, if the corpus has them often enough.
         seed: Of the corpus.
+        asked: Prompts that the model will be judged by, which are left out.
 
     Raises:
         ConfigError: no such corpus.
         LabError: none of its examples is a call of the role.
     """
     examples = islice(load_corpus(corpus).examples(random.Random(f"rehearse {seed}")), _READ * count)
-    found = list(islice(((each.prompt, each.answer) for each in examples if each.prompt.startswith(f"{CALL}{role}.")), count))
+    ours = (each for each in examples if each.prompt.startswith(f"{CALL}{role}.") and each.prompt not in asked)
+    found = [(each.prompt, each.answer) for each in islice(ours, count)]
     if not found:
         raise LabError(
             f"improve: found no call of the role {role!r} in the corpus {corpus!r}; expected some. Name the one that the base was trained"
