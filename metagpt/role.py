@@ -26,9 +26,7 @@ from metagpt.memory.interface import Memory, MemoryEntry
 from metagpt.message import Message
 from metagpt.models.interface import Model, ModelOptions
 from metagpt.plugins import open_action
-from metagpt.runtime.asking import Answers
 from metagpt.runtime.execution import Execution
-from metagpt.runtime.prompts import PromptFile
 from metagpt.runtime.questions import ask_person
 from metagpt.runtime.remembering import recall
 from metagpt.runtime.role_state import fresh_state, mutable_names, template_state
@@ -38,6 +36,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from typing_extensions import TypeForm
+
+    from metagpt.runtime.asking import Answers
+    from metagpt.runtime.prompts import PromptFile
 
 __all__ = ["Role", "RoleMemory"]
 

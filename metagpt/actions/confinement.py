@@ -17,15 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metagpt.errors import SandboxError
-from metagpt.settings import FILE_NAME
 
 __all__ = ["confined_path", "is_unfinished", "read_confined", "write_confined"]
 
 _MAX_READ_BYTES = 64 << 20
 _HELD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether a path can be walked by open folders; where it cannot (Windows), each part is looked at before it is used."""
-_KEPT = (FILE_NAME, ".metagpt")
-"""Names that nothing below a workspace is written under."""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -77,9 +74,11 @@ def write_confined(workspace: Path, relative: str, content: bytes | str) -> Path
     Raises:
         SandboxError: For a path outside, a link in place of a folder, a folder in place of the file, and settings.
     """
+    from metagpt.settings import FILE_NAME
+
     *folders, name = _parts(workspace, relative)
     for part in (*folders, name):
-        if part.rstrip(". ").casefold() in _KEPT:  # as file systems may read it
+        if part.rstrip(". ").casefold() in (FILE_NAME, ".metagpt"):  # as file systems may read it
             raise _refusal(workspace, relative, f"{part!r} says what later runs may do, and is the user's alone")
     written = content.encode() if isinstance(content, str) else content
     with _translated(workspace, relative), _opened_folder(workspace, folders, make=True) as (folder, prefix):

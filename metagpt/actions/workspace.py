@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from metagpt.actions.confinement import confined_path, is_unfinished, read_confined, write_confined
-from metagpt.settings import note_workspace
 
 __all__ = ["Workspace"]
 
@@ -32,6 +31,8 @@ class Workspace:
             SandboxError: it may be no run's workspace.
         """
         if self._is_to_be_noted:
+            from metagpt.settings import note_workspace
+
             note_workspace(self._path)
             self._is_to_be_noted = False
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)

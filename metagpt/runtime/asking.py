@@ -11,7 +11,6 @@ from typing_extensions import TypeForm
 
 from metagpt.actions.interface import Action, tool_spec
 from metagpt.errors import ActionError, ContextOverflowError, InvalidReplyError
-from metagpt.events import DeltasDiscardedEvent
 from metagpt.memory.interface import MemoryEntry
 from metagpt.models.interface import Candidate, ChatMessage, ModelOptions, ModelReply, ModelRequest, ToolCall
 from metagpt.models.structured import OutputType, output_type, reask_message
@@ -168,6 +167,8 @@ def _spoiled(error: InvalidReplyError, used: Sequence[tuple[str, int]]) -> Inval
 def _discard_deltas(execution: Execution, call: str, reason: str) -> None:
     host = execution.host
     if host.is_watched:
+        from metagpt.events import DeltasDiscardedEvent
+
         invocation, now = execution.invocation.id, host.clock.now()
         host.emit(DeltasDiscardedEvent(run_id=host.run_id, time=now, role=execution.role, call=call, invocation=invocation, reason=reason))
 

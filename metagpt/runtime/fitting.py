@@ -10,7 +10,6 @@ from itertools import count
 from pydantic_core import to_jsonable_python
 
 from metagpt.errors import ContextOverflowError, ModelError
-from metagpt.events import DroppedFromContextEvent
 from metagpt.models.context_fit import MEMORY_PARTS, ContextFit
 from metagpt.models.interface import Model, ModelRequest, TokenCounter
 from metagpt.runtime.context_window import Draft, chat_bytes, fitted, instruction_bytes, room_bytes, room_tokens
@@ -93,6 +92,8 @@ class Fitting:
     def _tell(self, call: str, dropped: Mapping[str, int]) -> None:
         host, role = self._execution.host, self._execution.role
         if host.is_watched:
+            from metagpt.events import DroppedFromContextEvent
+
             entries = sum(number for name, number in dropped.items() if name in MEMORY_PARTS)
             now, parts = host.clock.now(), dict(dropped)
             host.emit(DroppedFromContextEvent(run_id=host.run_id, time=now, role=role, call=call, entries=entries, parts=parts))

@@ -96,15 +96,12 @@ def _counted(handler: Handler, counts: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _invocation(state: State, handler: Handler, heard: tuple[Envelope, ...], branch: Branch) -> Invocation:
-    counts = heard[0].counts if len(heard) == 1 else _largest(envelope.counts for envelope in heard)
-    return Invocation(
-        derived_id(state.run_id, handler.key, *(envelope.id for envelope in heard)),
-        handler,
-        heard,
-        branch.id,
-        _counted(handler, counts),
-        max(envelope.time for envelope in heard),
-    )
+    if len(heard) == 1:
+        counts, now = heard[0].counts, heard[0].time
+    else:
+        counts, now = _largest(envelope.counts for envelope in heard), max(envelope.time for envelope in heard)
+    identity = derived_id(state.run_id, handler.key, *[envelope.id for envelope in heard])
+    return Invocation(identity, handler, heard, branch.id, _counted(handler, counts), now)
 
 
 def _enqueue(state: State, invocation: Invocation, commands: list[Command]) -> None:

@@ -14,11 +14,11 @@ from typing_extensions import TypeForm
 from metagpt.errors import ActionError, ConfigError, InvalidReplyError
 from metagpt.graph import Handler
 from metagpt.message import Message, tag_of
-from metagpt.models.structured import OutputType, output_type
 from metagpt.runtime.identity import derived_id
 from metagpt.runtime.ticks import Answer, Answered, Approve, Edit, EditArguments, Pending, Reject, WaitLimit
 
 if TYPE_CHECKING:
+    from metagpt.models.structured import OutputType
     from metagpt.runtime.execution import Execution
 
 __all__ = ["arguments_of", "ask_person", "limited", "overdue", "read_answer", "unfit_defaults", "union_of"]
@@ -50,6 +50,8 @@ def ask_person(
         ConfigError: the limit's default is no answer of that form.
         Suspended: nobody has answered yet.
     """
+    from metagpt.models.structured import output_type
+
     output, members = output_type(form), _messages_in(form)
     _check_default(execution, output, members, limit)
     question = Pending(
@@ -127,6 +129,8 @@ def read_answer(text: str, output: OutputType[T], members: Sequence[type[Message
 
 def union_of(members: Sequence[type[Message]]) -> OutputType[Any]:  # Any: one of the members
     """The output type of a message, or of a union of them."""
+    from metagpt.models.structured import output_type
+
     form: Any = members[0] if len(members) == 1 else Union[tuple(members)]  # noqa: UP007 - from a tuple
     return output_type(form)
 

@@ -98,14 +98,11 @@ def changed_state(role: Any, before: Mapping[str, str] | None, template: Mapping
 
 def _is_untouched(role: Any) -> bool:
     """Whether an attempt's copy holds the very objects of its role, as most do: then nothing needs to be compared."""
-    original = _origin(role).__dict__
-    own = 0
-    for name, value in role.__dict__.items():
-        if name in _OWN:
-            own += 1
-        elif original.get(name, _OWN) is not value:
+    original, now = _origin(role).__dict__, role.__dict__
+    for name, value in now.items():
+        if original.get(name, _OWN) is not value and name not in _OWN:
             return False
-    return len(role.__dict__) - own == len(original) - sum(name in original for name in _OWN)
+    return original.keys() <= now.keys()
 
 
 def _check_unrecorded(role: Any) -> None:

@@ -27,6 +27,7 @@ LEAST_SHARE = 0.2
 """Of a reading's programs, drawn and drafted, that must be alike to stand for it."""
 
 _ONE = ModelOptions(n=1)
+_LIKELIEST = ModelOptions(n=1, temperature=0.0)
 _SEVERAL = ModelOptions(n=4, temperature=0.5)
 
 _EVALUATORS = ("tests", "conftest.py", "run.json")
@@ -52,11 +53,12 @@ class Engineer(Role):
         """
         reading = requirements.readings[index]
         wanted = reading.specification
+        sampled = _SEVERAL if reading.votes else _LIKELIEST
         try:
             sources = await self.ask_many(
                 SourceText,
                 template("engineer/write_program"),
-                options=_SEVERAL if requirements.is_sampled and reading.votes else _ONE,
+                options=sampled if requirements.is_sampled else _ONE,
                 name="write_program",
                 goal=requirements.goal,
                 signature=wanted.signature,

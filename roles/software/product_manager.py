@@ -20,8 +20,12 @@ __all__ = ["ProductManager"]
 MOST_READINGS = 8
 """More than that many different readings of one goal say that it is not understood; the rest is not worth writing."""
 
-MOST_DRAFTS = 12
-"""Readings without a vote that are tried where the goal states examples, the likeliest of them."""
+MOST_WITH_EXAMPLES = 12
+"""Readings that are tried where the goal states examples; the likeliest of those without a vote fill them up.
+
+On the validation goals the right reading was among the eight likeliest wherever it was there at all; one that is far behind and fits
+an example does so by chance.
+"""
 
 OUT_OF_SCOPE_SHARE = 0.5
 """From this share of the votes on, the goal is declined."""
@@ -59,7 +63,7 @@ def _worth_writing(readings: Sequence[Reading], given: Sequence[Example]) -> lis
     """The readings to write programs for; drafts without a vote only where examples can choose among them."""
     voted = [reading for reading in readings if reading.votes][:MOST_READINGS]
     drafts = [reading for reading in readings if not reading.votes] if given or not voted else []
-    return [*voted, *drafts[:MOST_DRAFTS]]
+    return [*voted, *drafts][:MOST_WITH_EXAMPLES]
 
 
 def _reason(outside: int, drawn: int) -> str:

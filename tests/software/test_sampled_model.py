@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from metagpt.models.interface import ModelRequest
+from metagpt.models.interface import Delta, ModelReply, ModelRequest
 from metagpt.roles.software import Declined, Delivery, Specification, software_team
 from metagpt.roles.software.messages import Probes
 from metagpt.run import Run
@@ -58,6 +60,35 @@ async def test_one_request_gives_all_readings_and_each_gets_one_program(tmp_path
     calls = [request.call for request in model.requests]
     assert sorted(calls) == ["engineer.write_program", "engineer.write_program", "evaluator.write_tests", "product_manager.specify"]
     assert [request.options.n for request in model.requests if request.call == "engineer.write_program"] == [4, 4]
+
+
+class Weighed:
+    """A model whose readings have these votes, the rest none."""
+
+    def __init__(self, model: FunctionModel, *votes: int) -> None:
+        self.model, self.votes, self.profile = model, votes, model.profile
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta | ModelReply]:
+        async for item in self.model.stream(request):
+            yield self._weighed(item) if isinstance(item, ModelReply) and request.call == "product_manager.specify" else item
+
+    def _weighed(self, reply: ModelReply) -> ModelReply:
+        votes = [*self.votes, *[0] * (len(reply.candidates) - len(self.votes))]
+        return replace(reply, candidates=tuple(replace(each, votes=of) for each, of in zip(reply.candidates, votes, strict=True)))
+
+    async def close(self) -> None:
+        await self.model.close()
+
+
+@pytest.mark.parametrize(("goal", "tried"), [("count vowels, for 'Apple' that is 2", 12), ("count vowels in a text", 2)])
+async def test_readings_without_a_vote_get_one_likeliest_program_where_an_example_can_choose(tmp_path: Path, goal: str, tried: int) -> None:
+    readings = [reading(f"count them in way {number}", ("Apple", 2)) for number in range(16)]
+    model = sampled_model(readings, write_program=PROGRAMS["count the vowels"], repair=PROGRAMS["count the vowels"])
+    await software_team(model=Weighed(model, 12, 4), workspace=tmp_path).run(goal)
+    written = [request for request in model.requests if request.call == "engineer.write_program"]
+    assert [request.context["summary"] for request in written] == [f"count them in way {number}" for number in range(tried)]
+    assert [request.options.n for request in written] == [4, 4, *[1] * (tried - 2)]
+    assert [request.options.temperature for request in written[2:]] == [0.0] * (tried - 2)
 
 
 async def test_programs_that_cannot_run_do_not_stand_for_a_reading(tmp_path: Path) -> None:
