@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from metagpt import errors
@@ -18,14 +17,14 @@ from metagpt.actions.sources import ActionSource, OpenSources
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import HandlerFailedError, InvalidReplyError, JournalError, ModelError, RunError
 from metagpt.journal.interface import RunLog
-from metagpt.memory.interface import Lasting, Memory, Recollection
+from metagpt.memory.interface import Lasting, Memory, Recollection, is_lasting
 from metagpt.message import Message
 from metagpt.models.interface import Model
 from metagpt.models.retry import RetryPolicy
 from metagpt.runtime.clock import Clock
 from metagpt.runtime.codec import UnrecordableError
 from metagpt.runtime.commands import AwaitAnswer, Command, EndRun, EvaluateWhen, PlaceCall, PublishApproved, StartHandler, Wait
-from metagpt.runtime.execution import Execution, Suspended, error_record
+from metagpt.runtime.execution import Agent, Execution, Suspended, error_record
 from metagpt.runtime.outbox import Outbox, checked_return
 from metagpt.runtime.policy import Policy
 from metagpt.runtime.publishing import message_in_hand
@@ -64,20 +63,14 @@ _Batch = list[tuple[Tick, asyncio.Future[int | None] | None]]
 """Ticks, each with who waits for it to be recorded."""
 
 
-class RunRole(Protocol):
+class RunRole(Agent, Protocol):
     """What the environment needs of a role; `metagpt.Role` is one."""
-
-    @property
-    def persona(self) -> str: ...
 
     @property
     def actions(self) -> tuple[Action, ...]: ...
 
     @property
     def action_sources(self) -> tuple[ActionSource, ...]: ...
-
-    @property
-    def prompt_folders(self) -> tuple[Path, ...]: ...
 
     @property
     def template(self) -> Mapping[str, str | None]: ...
@@ -348,21 +341,14 @@ class Environment:
 
     async def _handle(self, invocation: Invocation) -> None:
         """One attempt of one handler, and the tick that says how it went; takes its task off the list, for a callback costs more."""
+        task = asyncio.current_task()
+        assert task is not None, "handlers run as tasks"
         execution: Execution | None = None
         try:
             role = self._setting.roles[invocation.handler.role]
             if role.action_sources:
                 role = role.with_opened(await self._sources.actions(role.action_sources))
-            memory = self._setting.memories[invocation.handler.role]
-            execution = Execution(
-                self,
-                invocation,
-                actions=role.actions,
-                persona=role.persona,
-                prompts=role.prompt_folders,
-                exchanges=memory.exchanges,
-                shares=_is_lasting(memory),
-            )
+            execution = Execution(self, invocation, task, agent=role, memory=self._setting.memories[invocation.handler.role])
             self.post(await self._outcome(invocation, role, execution))
         except asyncio.CancelledError:
             if self._end is not None or _is_cancelling():
@@ -379,8 +365,7 @@ class Environment:
         finally:
             if execution is not None:
                 execution.close()
-            if (task := asyncio.current_task()) is not None:
-                self._tasks.pop(task, None)
+            self._tasks.pop(task, None)
 
     async def _outcome(self, invocation: Invocation, role: RunRole, execution: Execution) -> HandlerEnded | OutputProposed:
         copy = role.for_attempt(execution)
@@ -391,7 +376,7 @@ class Environment:
         returned = await spec.method(copy, *_arguments(invocation))
         messages, is_list = checked_return(invocation.handler, returned)
         state = changed_state(copy, before, role.template)
-        memories = tuple(encode_memory(entry) for entry in execution.remembered)
+        memories = tuple(map(encode_memory, execution.remembered))
         if spec.approve and messages:
             limit = self.wait_limit if spec.approve is True else WaitLimit(seconds=spec.approve.seconds, default=spec.approve.default)
             return self._proposal(invocation, messages, is_list, state, memories, limit)
@@ -481,7 +466,7 @@ class Environment:
 
     def _remember(self, tick: HandlerEnded) -> None:
         role = self.state.invocations[tick.invocation].handler.role
-        if _is_lasting(self._setting.memories[role]):
+        if is_lasting(self._setting.memories[role]):
             self._recollection_of(role)
         if role in self._recollections:  # else it is opened with them when it is asked for
             for memory in tick.memories:
@@ -490,7 +475,7 @@ class Environment:
     def _catch_up(self) -> None:
         """Give lasting memories what the journal holds: a process that was killed may not have come to it."""
         for role in self.state.memories:
-            if _is_lasting(self._setting.memories[role]):
+            if is_lasting(self._setting.memories[role]):
                 self._recollection_of(role)
 
     async def _settle(self) -> None:
@@ -553,10 +538,6 @@ class Environment:
                     usage=asdict(self.state.ledger.usage),
                 )
             )
-
-
-def _is_lasting(memory: Memory) -> bool:
-    return bool(getattr(memory, "lasting", False))
 
 
 def recorded_error(record: ErrorRecord) -> RunError:

@@ -80,12 +80,12 @@ class Human(Role[Deps]):
     ) -> Answers[T]:
         """The person's answer. Tools, options and the call's name are for models; a person needs none."""
         attempt = self._attempt
-        text = render(prompt, context, attempt.prompts, owner=attempt.handler)
+        text = render(prompt, context, self.prompt_folders, owner=attempt.handler)
         if self.feedback is not None:
             text += f"\nYour last answer was rejected: {self.feedback}"
         about = [envelope.message for envelope in attempt.invocation.heard]
         answer = ask_person(attempt, form, text, limit=self._wait_limit, about=about)
-        if attempt.exchanges:
+        if attempt.memory.exchanges:
             attempt.remember(MemoryEntry(kind="exchange", text=text, answer=output_type(form).encode(answer)))
         return Answers([answer])
 

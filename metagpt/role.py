@@ -22,7 +22,7 @@ from metagpt.actions.sources import ActionSource
 from metagpt.actions.workspace import Workspace
 from metagpt.errors import ActionError, ConfigError, did_you_mean
 from metagpt.handler import HandlerSpec, handlers_of
-from metagpt.memory.interface import Memory, MemoryEntry
+from metagpt.memory.interface import Memory, MemoryEntry, is_lasting
 from metagpt.message import Message
 from metagpt.models.interface import Model, ModelOptions
 from metagpt.plugins import open_action
@@ -65,7 +65,7 @@ class RoleMemory:
         Raises:
             ConfigError: it is to be shared, and this role's memory is its own alone.
         """
-        if shared and not self._execution.shares:
+        if shared and not is_lasting(self._execution.memory):
             raise ConfigError(
                 f"{self._execution.handler}: found remember(shared=True) with a memory that ends with the run; expected one that"
                 " several roles have. Give the role LongTermMemory(path)."
@@ -303,7 +303,7 @@ class Role(Generic[Deps]):
         from metagpt.runtime.prompts import render
 
         attempt = self._attempt
-        text = render(prompt, context, attempt.prompts, owner=attempt.handler)
+        text = render(prompt, context, self.prompt_folders, owner=attempt.handler)
         return ask_person(attempt, form, text, limit=wait_limit)
 
     async def do(self, performed: Any, /, **arguments: Any) -> Any:  # Any: an action is typed as its function

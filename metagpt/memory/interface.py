@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, Protocol, runtime_checkable
 
-__all__ = ["Attending", "Attention", "Lasting", "Memory", "MemoryEntry", "Recollection"]
+__all__ = ["Attending", "Attention", "Lasting", "Memory", "MemoryEntry", "Recollection", "is_lasting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,3 +117,8 @@ class Memory(Protocol):
     def open(self, role: str, entries: Iterable[MemoryEntry]) -> Recollection:
         """The role's memory, with what its session remembers already."""
         ...
+
+
+def is_lasting(memory: Memory) -> bool:
+    """Whether what it keeps outlives the run, so that several roles may share it."""
+    return bool(getattr(memory, "lasting", False))

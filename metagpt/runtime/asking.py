@@ -61,17 +61,18 @@ async def ask(
     call = _call_name(execution, name)
     specs = tuple(tool_spec(tool) for tool in tools or ())
     request = ModelRequest(call=call, chat=(), schema=output.schema, tools=specs, options=options or ModelOptions())
-    text = render(prompt, context, execution.prompts, owner=call)
+    folders = execution.agent.prompt_folders
+    text = render(prompt, context, folders, owner=call)
     draft = Draft(
-        persona=execution.persona,
+        persona=execution.agent.persona,
         entries=await window_for(execution, call, text),
         context=context,
         prompt=text,
-        render=lambda less: render(prompt, less, execution.prompts, owner=call),
+        render=lambda less: render(prompt, less, folders, owner=call),
         note=execution.invocation.note,
     )
     answers, prompt_sent = await _answers(execution, request, draft, output, {tool.name: tool for tool in tools or ()})
-    if execution.exchanges:
+    if execution.memory.exchanges:
         execution.remember(MemoryEntry(kind="exchange", text=prompt_sent, answer=output.encode(answers[0])))
     return answers
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -30,7 +30,7 @@ from metagpt.errors import (
     RunError,
     ServerError,
 )
-from metagpt.memory.interface import MemoryEntry, Recollection
+from metagpt.memory.interface import Memory, MemoryEntry, Recollection
 from metagpt.models.interface import Delta, Model, ModelOptions, ModelReply, ModelRequest
 from metagpt.models.retry import RetryPolicy, with_retries
 from metagpt.runtime.clock import Clock
@@ -60,7 +60,7 @@ from metagpt.runtime.ticks import (
 if TYPE_CHECKING:
     from metagpt.events import Event
 
-__all__ = ["Execution", "Host", "Suspended", "error_record"]
+__all__ = ["Agent", "Execution", "Host", "Suspended", "error_record"]
 
 _UNCHARGED = (RateLimitError, ServerError, ModelUnavailableError, ContextOverflowError)
 """Errors that come before a token is made."""
@@ -125,43 +125,38 @@ class Host(Protocol):
         ...
 
 
+class Agent(Protocol):
+    """What an execution needs of its role; `metagpt.Role` is one."""
+
+    @property
+    def persona(self) -> str: ...
+
+    @property
+    def prompt_folders(self) -> tuple[Path, ...]: ...
+
+
 class Execution:
     """What one attempt of a handler has at hand.
 
     Args:
         host: The run.
         invocation: What is being handled.
-        actions: The role's actions.
-        persona: The role's persona.
-        prompts: Folders that prompt files are looked up in.
-        exchanges: Whether every ask is remembered by itself.
-        shares: Whether the role's memory is one that several roles may have.
+        task: What handles it.
+        agent: Whose handler it is.
+        memory: What that role remembers by.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        invocation: Invocation,
-        *,
-        actions: Sequence[Action],
-        persona: str,
-        prompts: tuple[Path, ...],
-        exchanges: bool,
-        shares: bool = False,
-    ) -> None:
+    def __init__(self, host: Host, invocation: Invocation, task: asyncio.Task[None], *, agent: Agent, memory: Memory) -> None:
         self.host = host
         self.invocation = invocation
-        self.actions = actions
-        self.persona = persona
-        self.prompts = prompts
-        self.exchanges = exchanges
-        self.shares = shares
+        self.agent = agent
+        self.memory = memory
         self.remembered: list[MemoryEntry] = []
         self.asked = 0
         self._seen: dict[str, int] = {}
         self._random: random.Random | None = None
         self._now = invocation.now
-        self._task = asyncio.current_task()
+        self._task = task
         self._side_tasks: set[asyncio.Task[Any]] = set()
         self._is_over = False
 

@@ -42,7 +42,7 @@ class Fitting:
         model = self._execution.host.model_for(self._execution.role, request.options.model)
         fit = request.options.over(model.profile.defaults).fit or ContextFit()
         if model.profile.prompt_format == "chat":
-            found = await self._by_count(model, request, draft, fit) if isinstance(model, TokenCounter) else None
+            found = await self._by_count(model, request, draft, fit)
             draft, dropped = found or self._by_bytes(model, request, draft, fit)
             if dropped:
                 self._tell(request.call, dropped)

@@ -98,7 +98,8 @@ def changed_state(role: Any, before: Mapping[str, str] | None, template: Mapping
 
 def _is_untouched(role: Any) -> bool:
     """Whether an attempt's copy holds the very objects of its role, as most do: then nothing needs to be compared."""
-    original, now = _origin(role).__dict__, role.__dict__
+    original: dict[str, Any] = _origin(role).__dict__
+    now: dict[str, Any] = role.__dict__
     for name, value in now.items():
         if original.get(name, _OWN) is not value and name not in _OWN:
             return False
