@@ -3,6 +3,18 @@
 from metagpt.behaviour.choosing import Choice, choose
 from metagpt.behaviour.inputs import sample_inputs
 from metagpt.behaviour.properties import PROPERTIES, holds
-from metagpt.behaviour.running import Outcome, TestReport, observe, run_tests, same_value
+from metagpt.behaviour.running import Outcome, TestReport, observe, observe_each, run_tests, same_value
 
-__all__ = ["PROPERTIES", "Choice", "Outcome", "TestReport", "choose", "holds", "observe", "run_tests", "same_value", "sample_inputs"]
+__all__ = [
+    "PROPERTIES",
+    "Choice",
+    "Outcome",
+    "TestReport",
+    "choose",
+    "holds",
+    "observe",
+    "observe_each",
+    "run_tests",
+    "same_value",
+    "sample_inputs",
+]

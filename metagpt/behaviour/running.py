@@ -17,7 +17,7 @@ from metagpt.actions.confinement import write_confined
 from metagpt.actions.sandbox import Limits, Sandbox, SandboxResult
 from metagpt.behaviour.controls import CLAIM, END, inverted
 
-__all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "run_tests", "same_value"]
+__all__ = ["PROGRAM_LIMITS", "Outcome", "TestReport", "observe", "observe_each", "run_tests", "same_value"]
 
 PROGRAM_LIMITS = Limits(cpu_s=5, wall_s=10)
 """For a small program on a handful of inputs, or its tests."""
@@ -107,7 +107,37 @@ async def observe(
     outcomes, error = await _run(sandbox, files, job, limits)
     if error or len(outcomes) != len(inputs):
         return [Outcome(error=error or "the program's report is incomplete") for _ in inputs]
-    return [Outcome(value=each.get("value"), error=each.get("error", "")) for each in outcomes]
+    return [_outcome(each) for each in outcomes]
+
+
+async def observe_each(
+    sandbox: Sandbox, sources: Sequence[tuple[str, str]], *, inputs: Sequence[Sequence[Any]], limits: Limits = PROGRAM_LIMITS
+) -> list[list[Outcome]]:
+    """Call the functions of several programs once per input, all in one process: many times faster than `observe` for each.
+
+    One of them can meddle with those behind it, so what comes of it chooses which to observe, and is no verdict.
+
+    Args:
+        sandbox: Where they run.
+        sources: Of each program its one file's text, and the function's name.
+        inputs: Positional arguments of each call, JSON values.
+        limits: Of all calls together.
+
+    Returns:
+        For each program one outcome per input; when the process ended early, the same error for each.
+    """
+    files = {f"program_{number}.py": text for number, (text, _) in enumerate(sources)}
+    programs = [{"file": file, "function": function} for file, (_, function) in zip(files, sources, strict=True)]
+    job = {"kind": "programs", "programs": programs, "inputs": [list(each) for each in inputs]}
+    found, error = await _run(sandbox, files, job, limits)
+    if error or len(found) != len(sources) * len(inputs):
+        return [[Outcome(error=error or "the programs' report is incomplete") for _ in inputs] for _ in sources]
+    outcomes = iter([_outcome(each) for each in found])
+    return [[next(outcomes) for _ in inputs] for _ in sources]
+
+
+def _outcome(found: Mapping[str, Any]) -> Outcome:
+    return Outcome(value=found.get("value"), error=found.get("error", ""))
 
 
 async def run_tests(sandbox: Sandbox, files: Mapping[str, str], *, tests: Sequence[str], limits: Limits = PROGRAM_LIMITS) -> TestReport:

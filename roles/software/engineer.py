@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from metagpt import ModelOptions, Role, on, template
-from metagpt.errors import InvalidReplyError
-from metagpt.roles.software.messages import Candidates, ChecksFailed, Program, Reading, Requirements
+from metagpt.errors import InvalidReplyError, ModelUnavailableError
+from metagpt.roles.software.messages import Candidates, ChecksFailed, Program, Reading, Requirements, Specification, Variations
 from metagpt.roles.software.signatures import read_signature
 from metagpt.roles.software.sources import DEFAULT_FILE, SourceText, read_files
 
@@ -72,7 +72,10 @@ class Engineer(Role):
 
     @on(ChecksFailed, limit=MOST_REPAIRS)
     async def repair(self, failed: ChecksFailed) -> Candidates:
-        """Mend the program that came closest."""
+        """Mend the program that came closest; of a sampled model only if the goal, read another way, leads to none either."""
+        misread = failed.repairs == 1 and failed.requirements.is_sampled and bool(failed.requirements.given)
+        if misread and (others := varied_candidates(failed, await self._vary(failed.requirements))):
+            return others
         reading = failed.requirements.readings[failed.program.reading]
         wanted, files = reading.specification, failed.program.files
         try:
@@ -92,6 +95,41 @@ class Engineer(Role):
             return Candidates(requirements=failed.requirements, programs=[failed.program], repairs=MOST_REPAIRS)
         programs = standing(sources, sources.votes, reading, lambda source: _mended(failed.program, read_files(source), reading))
         return Candidates(requirements=failed.requirements, programs=programs, repairs=failed.repairs)
+
+    async def _vary(self, requirements: Requirements) -> Variations:
+        """Other readings with their programs: no program does what the goal's examples say, so it was not read as it is meant."""
+        try:
+            return await self.ask(
+                Variations,
+                template("engineer/vary"),
+                name="vary",
+                goal=requirements.goal,
+                readings=[reading.specification.model_dump(include={"summary", "signature"}) for reading in requirements.readings],
+                examples=requirements.given,
+            )
+        except (InvalidReplyError, ModelUnavailableError) as error:  # a model fine-tuned for other calls has none
+            self.log.info("no other readings: %s", error)
+            return Variations()
+
+
+def varied_candidates(failed: ChecksFailed, found: Variations) -> Candidates | None:
+    """The programs of other readings behind the one that failed, for the examples to choose among; None where there is none."""
+    readings, programs = list(failed.requirements.readings), [failed.program]
+    for variation in found.variations:
+        specification = Specification(in_scope=True, summary=variation.summary, signature=variation.signature)
+        reading = Reading(specification=specification, votes=0)
+        try:
+            files = read_files(variation.code)
+        except ValueError:
+            continue
+        if read_signature(variation.signature) is None or len(files) > 1:
+            continue
+        programs.append(make_program(files, len(readings), reading))
+        readings.append(reading)
+    if len(programs) == 1:
+        return None
+    requirements = failed.requirements.model_copy(update={"readings": readings})
+    return Candidates(requirements=requirements, programs=programs, repairs=failed.repairs)
 
 
 def standing(sources: Sequence[str], votes: Sequence[int], reading: Reading, made: Callable[[str], Program]) -> list[Program]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from metagpt import Role, on, template
@@ -10,7 +11,7 @@ from metagpt.actions.sandbox import SandboxChoice
 from metagpt.behaviour import PROPERTIES, TestReport
 from metagpt.errors import InvalidReplyError
 from metagpt.roles.software.engineer import MOST_REPAIRS
-from metagpt.roles.software.judging import Trial, Verdict, judge_trials, signature_of, trial_inputs
+from metagpt.roles.software.judging import Trial, Verdict, expected_cases, judge_trials, signature_of, trial_inputs
 from metagpt.roles.software.messages import Candidates, Checks, ChecksFailed, Delivery, Example, Probes, Program, Requirements
 from metagpt.roles.software.product import delivered_files, program_files
 from metagpt.roles.software.program_runs import ProgramActions
@@ -21,6 +22,9 @@ __all__ = ["Evaluator"]
 MOST_INPUTS = 12
 """Inputs that are taken from the model's checks."""
 
+MOST_TRIED = 24
+"""Programs that are run on every input."""
+
 MOST_FAILURES = 10
 MOST_FAILURE_CHARS = 400
 
@@ -30,7 +34,7 @@ class Evaluator(Role):
 
     def __init__(self, *args: Any, sandbox: SandboxChoice = "auto", **keywords: Any) -> None:
         self._programs = ProgramActions(sandbox)
-        super().__init__(*args, actions=(self._programs.observe, self._programs.test), **keywords)
+        super().__init__(*args, actions=(self._programs.observe, self._programs.observe_each, self._programs.test), **keywords)
 
     @on(Requirements)
     async def write_tests(self, requirements: Requirements) -> Checks:
@@ -60,7 +64,8 @@ class Evaluator(Role):
     async def judge(self, candidates: Candidates, checks: Checks) -> Delivery | ChecksFailed:
         """Run every candidate, choose one, test it, and deliver it or send it back."""
         requirements = candidates.requirements
-        trials = await asyncio.gather(*(self._try(requirements, program, checks) for program in candidates.programs))
+        programs = await self._promising(requirements, candidates.programs, checks)
+        trials = await asyncio.gather(*(self._try(requirements, program, checks) for program in programs))
         verdict = judge_trials(requirements, trials, checks)
         tests = test_files(requirements, verdict.program, checks, verdict)
         trial = next(each for each in trials if each.program is verdict.program)
@@ -72,6 +77,24 @@ class Evaluator(Role):
         for path, text in delivered_files(requirements, delivery, tests, _example(trial) if delivery.passed else None).items():
             self.workspace.write_text(path, text)
         return delivery
+
+    async def _promising(self, requirements: Requirements, programs: Sequence[Program], checks: Checks) -> Sequence[Program]:
+        """Of more programs than can be tried on every input, the first, and those of the others that give every result that is known."""
+        if len(programs) <= MOST_TRIED:
+            return programs
+        first, *others = programs
+        cases = expected_cases(requirements, checks)
+        results = await self.do(
+            self._programs.observe_each,
+            sources=[_source(requirements, program) for program in others],
+            inputs=[[argument] for argument, _ in cases],
+        )
+        fitting = [
+            program
+            for program, outcomes in zip(others, results, strict=True)
+            if all(outcome.same_as(expected) for outcome, (_, expected) in zip(outcomes, cases, strict=True))
+        ]
+        return [first, *fitting][:MOST_TRIED]
 
     async def _try(self, requirements: Requirements, program: Program, checks: Checks) -> Trial:
         """What the program does on every input there is; nothing for an application."""
@@ -90,6 +113,12 @@ class Evaluator(Role):
             self._programs.test, files={**program_files(requirements, program), **tests}, tests=sorted(tests)
         )
         return report
+
+
+def _source(requirements: Requirements, program: Program) -> tuple[str, str]:
+    """A program's text and the name of its function."""
+    signature = signature_of(requirements, program.reading)
+    return program.files[program.entry], signature.name if signature else ""
 
 
 def _gives_nothing(trial: Trial) -> bool:

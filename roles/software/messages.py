@@ -66,6 +66,23 @@ class Declined(Message):
     """What they can do, each with what to type."""
 
 
+class Variation(_Part):
+    """Another reading of the goal, close to those that are there, with its program."""
+
+    summary: str
+    """What the program does, step by step."""
+    signature: str
+    code: str
+    """One function in one file."""
+
+
+class Variations(_Part):
+    """What a model answers to `engineer.vary`."""
+
+    variations: list[Variation] = Field(default_factory=list)
+    """The likeliest first."""
+
+
 class Program(_Part):
     """A program: one file or more."""
 

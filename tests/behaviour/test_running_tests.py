@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metagpt.actions.sandbox import Sandbox, open_sandbox
-from metagpt.behaviour import Outcome, observe, run_tests, same_value
+from metagpt.behaviour import Outcome, observe, observe_each, run_tests, same_value
 from metagpt.behaviour.controls import inverted
 from metagpt.errors import SandboxError
 
@@ -134,3 +134,33 @@ def test_a_file_that_cannot_be_turned_round_stays() -> None:
 def test_values_are_compared_as_json_with_whole_numbers_exact(first: object, second: object, same: bool) -> None:
     assert same_value(first, second) is same
     assert same_value(second, first) is same
+
+
+async def test_many_programs_are_observed_in_one_process_each_by_itself(sandbox: Sandbox) -> None:
+    sources = [
+        ("def double(n):\n    return 2 * n\n", "double"),
+        ("def broken(:\n", "broken"),
+        ("import math\n\n\ndef root(n):\n    return math.isqrt(n)\n", "root"),
+        ("def double(n):\n    return n + n\n", "triple"),
+    ]
+    doubled, broken, root, missing = await observe_each(sandbox, sources, inputs=[[4], ["x"]])
+    assert doubled == [Outcome(value=8), Outcome(value="xx")]
+    assert root[0] == Outcome(value=2)
+    assert root[1].error.startswith("TypeError")
+    assert all(outcome.error.startswith("SyntaxError") for outcome in broken)
+    assert all(outcome.error.startswith("AttributeError") for outcome in missing)
+
+
+async def test_programs_that_take_long_leave_the_last_ones_untried(sandbox: Sandbox) -> None:
+    loop, quick = ("def f(n):\n    while True:\n        pass\n", "f"), ("def f(n):\n    return n\n", "f")
+    first, loops, *_, last = await observe_each(sandbox, [quick, loop, loop, loop, quick], inputs=[[1]])
+    assert first == [Outcome(value=1)]
+    assert loops[0].error.startswith("OutOfTimeError")
+    assert last[0].error == "not tried: other programs took 2 s"
+
+
+async def test_a_program_that_ends_the_process_leaves_no_outcome_of_any(sandbox: Sandbox) -> None:
+    leaving = ("import os\n\n\ndef f(n):\n    os._exit(3)\n", "f")
+    found = await observe_each(sandbox, [("def f(n):\n    return n\n", "f"), leaving], inputs=[[1], [2]])
+    assert [[outcome.error for outcome in each] for each in found] == [["it ended early, with status 3"] * 2] * 2
+    assert await observe_each(sandbox, [], inputs=[[1]]) == []

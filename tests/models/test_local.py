@@ -27,6 +27,7 @@ from metagpt.models.interface import (  # noqa: E402
     ModelOptions,
     ModelReply,
     ModelRequest,
+    TokenUsage,
     ToolCall,
     ToolSpec,
 )  # fmt: skip
@@ -777,6 +778,39 @@ def test_beside_drawn_programs_stands_the_one_that_the_table_composes() -> None:
     assert composed.text.startswith("def total(numbers: list[int]) -> int:\n")
     [alone] = use(open_embedded("", {"device": "cpu"}), replace(request, options=ModelOptions(n=1)))
     assert len(alone.candidates) == 1, "the likeliest is the model's own"
+
+
+VARY = ModelRequest(
+    call="engineer.vary",
+    chat=(),
+    context={
+        "goal": "the hashtags of a post without the # sign, 'hi #fun' gives ['fun']",
+        "readings": [{"summary": "list the hashtags", "signature": "hashtags(text: str) -> list[str]"}],
+        "examples": [["hi #fun", ["fun"]]],
+    },
+)
+
+
+@pytest.mark.skipif(not EMBEDDED.is_dir(), reason="the shipped weights are not in this checkout")
+def test_other_readings_come_from_the_table_in_the_order_of_their_likelihood() -> None:
+    [reply] = use(open_embedded("", {"device": "cpu"}), VARY)
+    found = [each["summary"] for each in json.loads(reply.text)["variations"]]
+    assert len(found) == len(set(found)) <= 60
+    assert found.index("list the hashtags; drop the first letter of each word") < found.index(
+        "list the hashtags; keep the words longer than 2 letters"
+    )
+    assert reply.usage == TokenUsage(input_tokens=0, output_tokens=0)
+    none = replace(VARY, context={**VARY.context, "examples": [[None, None]]})
+    [reply] = use(open_embedded("", {"device": "cpu"}), none)
+    assert json.loads(reply.text) == {"variations": []}
+
+
+@pytest.mark.skipif(not EMBEDDED.is_dir(), reason="the shipped weights are not in this checkout")
+@pytest.mark.parametrize("missing", ["goal", "readings", "examples"])
+def test_other_readings_need_goal_readings_and_examples(missing: str) -> None:
+    context = {name: value for name, value in VARY.context.items() if name != missing}
+    with pytest.raises(ModelUnavailableError, match=f"asked for 'engineer.vary' without '{missing}' in its context"):
+        use(open_embedded("", {"device": "cpu"}), replace(VARY, context=context))
 
 
 def test_an_installation_without_the_embedded_weights_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

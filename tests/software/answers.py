@@ -7,7 +7,7 @@ from typing import Any
 
 from metagpt.models.interface import ModelOptions, ModelProfile, ModelRequest, Price
 from metagpt.roles.software import Checks, Specification
-from metagpt.roles.software.messages import Probes
+from metagpt.roles.software.messages import Probes, Variations
 from metagpt.testing import FunctionModel, data
 
 GOAL = 'Write a function that counts the vowels in a text; "Hello" has 2.'
@@ -55,11 +55,15 @@ def sampled_model(specifications: list[Specification], **changed: Any) -> Functi
         defaults=ModelOptions(n=len(specifications), temperature=0.7),
         price=Price(input=0, output=0),
     )
-    answers = {"product_manager.specify": data(*specifications), "evaluator.write_tests": Probes(inputs=["sky", "OOO", "queue"])}
+    answers = {
+        "product_manager.specify": data(*specifications),
+        "engineer.vary": Variations(),
+        "evaluator.write_tests": Probes(inputs=["sky", "OOO", "queue"]),
+    }
     return FunctionModel(answering(_changed(answers, changed)), profile=profile)
 
 
 def _changed(answers: Answers, changed: Mapping[str, Any]) -> dict[str, Any]:
     names = {"specify": "product_manager.specify", "write_program": "engineer.write_program", "repair": "engineer.repair"}
-    names["write_tests"] = "evaluator.write_tests"
+    names |= {"vary": "engineer.vary", "write_tests": "evaluator.write_tests"}
     return {**answers, **{names[name]: value for name, value in changed.items()}}

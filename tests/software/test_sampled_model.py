@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from metagpt.errors import ModelUnavailableError
+from metagpt.events import ActionStartedEvent
 from metagpt.models.interface import Delta, ModelReply, ModelRequest
 from metagpt.roles.software import Declined, Delivery, Specification, software_team
-from metagpt.roles.software.messages import Probes
+from metagpt.roles.software.messages import Probes, Variation, Variations
 from metagpt.run import Run
 from metagpt.testing import FunctionModel, data
 from tests.software.answers import sampled_model
@@ -224,6 +226,71 @@ async def test_a_program_that_never_meets_the_example_is_not_passed(tmp_path: Pa
     assert not run.success
     assert delivered(run).evidence.startswith("0 of 1 example of the goal; ")
     assert [request.call for request in model.requests].count("engineer.repair") == 3
+
+
+def variation(name: str) -> Variation:
+    return Variation(summary=name, signature="vowels(text: str) -> int", code=PROGRAMS.get(name, name))
+
+
+async def test_a_goal_whose_example_no_program_meets_is_read_another_way(tmp_path: Path) -> None:
+    others = ["say nothing", "def vowels(", "fail", "count the small vowels", "count the vowels"]
+    model = sampled_model(
+        [reading("count the letters")] * 16,
+        write_program=program,
+        repair=PROGRAMS["fail"],
+        vary=Variations(variations=[variation(name) for name in others]),
+    )
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    [asked] = [request for request in model.requests if request.call == "engineer.vary"]
+    assert asked.context["readings"] == [{"summary": "count the letters", "signature": "vowels(text: str) -> int"}]
+    assert [list(example) for example in asked.context["examples"]] == [["Apple", 2]]
+    assert not [request for request in model.requests if request.call == "engineer.repair"]
+    assert delivered(run).program.files["vowels.py"] == PROGRAMS["count the vowels"]
+    assert delivered(run).evidence == "1 example of the goal; 0 of 16 votes agree on 16 inputs"
+    assert not run.success, "one example that one of many programs meets is not enough"
+    assert "count the vowels" in (tmp_path / "README.md").read_text()
+
+
+async def test_two_examples_that_one_other_reading_alone_meets_are_enough(tmp_path: Path) -> None:
+    model = sampled_model(
+        [reading("count the letters")] * 16,
+        write_program=program,
+        repair=PROGRAMS["fail"],
+        vary=Variations(variations=[variation("count the small vowels"), variation("count the vowels")]),
+    )
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2, and for 'OO' that is 2")
+    assert run.success, delivered(run)
+    assert delivered(run).program.files["vowels.py"] == PROGRAMS["count the vowels"]
+
+
+async def test_of_many_other_readings_those_that_meet_the_example_are_tried(tmp_path: Path) -> None:
+    wrong = [f"def vowels(text: str) -> int:\n    return {number}\n" for number in range(3, 60)]
+    model = sampled_model(
+        [reading("count the letters")] * 16,
+        write_program=program,
+        repair=PROGRAMS["fail"],
+        vary=Variations(variations=[variation(code) for code in [*wrong, PROGRAMS["count the vowels"]]]),
+    )
+    team = software_team(model=model, workspace=tmp_path)
+    async with team.stream("count vowels in a text, for 'Apple' that is 2") as stream:
+        actions = [event.action async for event in stream if isinstance(event, ActionStartedEvent)]
+        run = await stream.result()
+    assert delivered(run).program.files["vowels.py"] == PROGRAMS["count the vowels"]
+    assert actions == ["observe_program", "test_program", "observe_programs", "observe_program", "observe_program", "test_program"]
+
+
+@pytest.mark.parametrize("vary", [Variations(variations=[variation("count the small vowels")]), ModelUnavailableError("no such call")])
+async def test_where_no_other_reading_helps_the_program_is_repaired(tmp_path: Path, vary: object) -> None:
+    def answer(request: ModelRequest) -> object:
+        if isinstance(vary, Exception):
+            raise vary
+        return vary
+
+    model = sampled_model([reading("count the letters")] * 16, write_program=program, repair=PROGRAMS["count the vowels"], vary=answer)
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert delivered(run).program.files["vowels.py"] == PROGRAMS["count the vowels"]
+    asked = next(request for request in model.requests if request.call == "engineer.repair")
+    assert asked.context["code"] == PROGRAMS["count the letters"]
 
 
 async def test_one_reading_without_a_program_does_not_spoil_the_others(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _FRONT: Mapping[str, Any] = {
         "evaluator.write_tests": ["signature", "summary"],
     },
     "drafts": {"product_manager.specify": "goal", "engineer.write_program": "summary"},
+    "varied": {"engineer.vary": "product_manager.specify"},
     "candidates": _CANDIDATES,
     "temperature": _TEMPERATURE,
     "scope": "one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English",
@@ -54,7 +55,8 @@ it is trained to decline. It does not compute expected values, and examples are 
 training (`phrases.json`) and learns nothing, and up to 16 readings of goals written by hand that are like this one. {retelling}For each
 distinct spec four programs are drawn, and where the table has all its steps one is composed of their code, which counts three times as
 much as the four; the one or two commonest that can run stand for the spec. All are run, and examples or agreement decide
-(`metagpt.behaviour`). A single sample is far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model and parser
+(`metagpt.behaviour`). Where no program gives the results of the goal's examples, up to 60 readings one step away from the likeliest
+are composed and run on them (`metagpt.models.local.variations`). A single sample is far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model and parser
 miss different goals.
 
 ## Data

@@ -29,6 +29,8 @@ class Card:
     """The keys of each call's context that it reads, in order; a call not named reads all of it."""
     drafts: Mapping[str, str] = field(default_factory=dict)
     """From a call to the key of its context of which the folder's phrase table drafts answers; see `Drafts`."""
+    varied: Mapping[str, str] = field(default_factory=dict)
+    """From a call that the table answers alone to the call whose answers it varies; see `Drafts.varied`."""
     retold: Mapping[str, str] = field(default_factory=dict)
     """From a call to the key of its context that the folder's `retelling` tells anew from an answer; see `Retelling`."""
     defaults: ModelOptions = field(default_factory=ModelOptions)
@@ -40,8 +42,8 @@ def read_card(folder: Path) -> Card:
     """The card of a model folder; a folder without README.md is a general chat model.
 
     The front matter of README.md may say `prompt_format`, `calls` (a list, or a mapping to the
-    context keys each reads), `drafts` and `retold` (mappings from a call to a context key), `candidates`, `temperature`, `top_p` and
-    `max_tokens`; what it leaves open is taken from generation_config.json.
+    context keys each reads), `drafts` and `retold` (mappings from a call to a context key), `varied` (from a call to another),
+    `candidates`, `temperature`, `top_p` and `max_tokens`; what it leaves open is taken from generation_config.json.
 
     Raises:
         ConfigError: a file that cannot be read, or a value of the wrong type.
@@ -61,6 +63,7 @@ def read_card(folder: Path) -> Card:
         calls=tuple(calls),
         reads={call: keys for call, keys in calls.items() if keys},
         drafts=_key_of_calls(readme, said, "drafts"),
+        varied=_key_of_calls(readme, said, "varied", value="call"),
         retold=_key_of_calls(readme, said, "retold"),
         defaults=_card_options(readme, said).over(_generation_options(folder)),
         context_tokens=_window(folder),
@@ -116,10 +119,10 @@ def _calls(readme: Path, said: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {call: tuple(keys) for call, keys in calls.items()}
 
 
-def _key_of_calls(readme: Path, said: Mapping[str, Any], name: str) -> dict[str, str]:
+def _key_of_calls(readme: Path, said: Mapping[str, Any], name: str, value: str = "context key") -> dict[str, str]:
     keys = said.get(name) or {}
     if not isinstance(keys, dict) or not all(isinstance(call, str) and isinstance(key, str) for call, key in keys.items()):
-        raise ConfigError(f"{readme}: {name}: {keys!r}; expected call names, each with one context key. Correct the card.")
+        raise ConfigError(f"{readme}: {name}: {keys!r}; expected call names, each with one {value}. Correct the card.")
     return dict(keys)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from metagpt.models.local.programs import Programs
 if TYPE_CHECKING:
     from metagpt.models.local.neighbours import Neighbours
     from metagpt.models.local.phrases import Chain, Phrase, Phrases
+    from metagpt.models.local.variations import Variations
+    from metagpt.models.local.weighing import Reading
 
 __all__ = ["DECLINED", "PHRASES_FILE", "Draft", "Drafts"]
 
@@ -29,6 +31,8 @@ PHRASES_FILE = "phrases.json"
 slots of its steps."""
 NUM_PARSED = 24
 NUM_NEIGHBOURS = 16
+NUM_VARIED = 60
+"""Of 120 validation goals and 120 of held-out wordings, more found no right one."""
 DECLINED = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
 """How the model says that a goal is out of its scope."""
 
@@ -80,12 +84,29 @@ class Drafts:
             for place, chain in enumerate(chains, 1)
         )
 
+    def varied(self, goal: str, readings: Sequence[Reading], examples: Sequence[Sequence[Any]]) -> list[dict[str, str]]:  # Any: JSON
+        """Summary, signature and code of readings one step away from these; see `Variations.of`.
+
+        Raises:
+            ModelUnavailableError: the folder lacks the table, or it cannot be read.
+        """
+        chains = self._variations.of(goal, readings, examples, NUM_VARIED)
+        specs = [(chain.summary, self._signature(chain, goal)) for chain in chains]
+        return [
+            {"summary": summary, "signature": signature, "code": code}
+            for summary, signature in specs
+            if (code := self._programs.draft(summary, signature))
+        ]
+
     def _spec(self, chain: Chain, goal: str) -> str:
+        spec = {"in_scope": True, "summary": chain.summary, "signature": self._signature(chain, goal), "examples": []}
+        return json.dumps(spec, ensure_ascii=False)
+
+    def _signature(self, chain: Chain, goal: str) -> str:
         named = _NAMED.search(goal)
         name = next(filter(None, named.groups())) if named else chain.phrases[-1].name
         takes = chain.phrases[0].takes
-        signature = f"{name}({self._table['arguments'][takes]}: {takes}) -> {chain.phrases[-1].gives}"
-        return json.dumps({"in_scope": True, "summary": chain.summary, "signature": signature, "examples": []}, ensure_ascii=False)
+        return f"{name}({self._table['arguments'][takes]}: {takes}) -> {chain.phrases[-1].gives}"
 
     @cached_property
     def _table(self) -> dict[str, Any]:
@@ -114,6 +135,12 @@ class Drafts:
         from metagpt.models.local.phrases import Phrases
 
         return Phrases(self._steps, self._table["nouns"])
+
+    @cached_property
+    def _variations(self) -> Variations:
+        from metagpt.models.local.variations import Variations
+
+        return Variations(self._phrases, self._programs)
 
     @cached_property
     def _neighbours(self) -> Neighbours | None:

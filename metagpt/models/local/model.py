@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING
 
 from metagpt.errors import ConfigError, ContextOverflowError, ModelUnavailableError
 from metagpt.models.context_fit import SEND_LESS
-from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest
+from metagpt.models.interface import Candidate, Delta, ModelProfile, ModelReply, ModelRequest, TokenUsage
 from metagpt.models.local import weighing
 from metagpt.models.local.adapter_place import split_adapter
 from metagpt.models.local.card import Card, profile_of, read_card
 from metagpt.models.local.counting import PromptCounter
-from metagpt.models.local.drafts import DECLINED, Draft, Drafts
+from metagpt.models.local.drafts import Drafts
 from metagpt.models.local.extras import require_local_extra
 from metagpt.models.local.folder import check_folder, downloaded_folder, is_folder_reference
 from metagpt.models.local.job import Answers, Delivery, Draw, Job
 from metagpt.models.local.prompts import check_call, render_prompt
+from metagpt.models.local.readers import Readers
 from metagpt.models.local.retelling import FOLDER, Retelling
 from metagpt.models.local.settings import LocalSettings, parse_settings
 from metagpt.models.local.tool_calls import read_union, union_schema
@@ -113,9 +115,10 @@ class LocalModel:
         self._path = path
         self._settings = settings
         self._drafts = Drafts(Path(path), card.drafts) if card.drafts else None
-        self._retelling = Retelling(card.retold, self._load_retelling) if card.retold else None
+        self._varied = card.varied
         card = replace(card, defaults=settings.defaults.over(card.defaults))
         self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
+        self._readers = Readers(self._profile, Retelling(card.retold, self._load_retelling)) if card.retold else None
         self._counter = PromptCounter(path)
         self._opening = threading.Lock()
         self._engine: SharedEngine | None = None
@@ -132,10 +135,13 @@ class LocalModel:
             ContextOverflowError: the prompt leaves no room for an answer.
             ModelUnavailableError: the weights cannot be loaded or run, or a compact model was not trained for the call.
         """
+        if self._drafts is not None and request.call in self._varied:
+            reply = await self._variations(self._drafts, request)
+            yield Delta(reply.text)
+            yield reply
+            return
         check_call(self._profile, request.call)
-        engine = self._engine
-        if engine is None:
-            engine = await asyncio.to_thread(self._open)
+        engine = await self._opened()
         arrived: asyncio.Queue[Delivery] = asyncio.Queue()
         job = self._job(request, engine.adapter, asyncio.get_running_loop(), arrived)
         engine.submit(job)
@@ -171,10 +177,14 @@ class LocalModel:
         """Give up the weights; they are freed with their last user, and loaded anew if this model is asked again."""
         with self._opening:
             engine, self._engine = self._engine, None
-        if self._retelling is not None:
-            self._retelling.close()
+        if self._readers is not None:
+            self._readers.retelling.close()
         if engine is not None:
             await asyncio.to_thread(engine.release)
+
+    async def _opened(self) -> SharedEngine:
+        engine = self._engine
+        return await asyncio.to_thread(self._open) if engine is None else engine
 
     def _open(self) -> SharedEngine:
         """The engine, shared with other models of the same source; imports torch, so off the event loop."""
@@ -194,31 +204,34 @@ class LocalModel:
     async def _with_drafts(self, engine: Engine, request: ModelRequest, drawn: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """The drawn answers and the drafts with their votes, or all weighed by a second model."""
         drafts = () if self._drafts is None else await asyncio.to_thread(self._drafts.of, request)
-        if self._retelling is not None and request.call in self._retelling.keys:
-            return await self._weighed(engine, self._retelling, request, drawn, drafts)
+        if self._readers is not None and request.call in self._readers.retelling.keys:
+            return await self._readers.voted(engine, request, drawn, drafts)
         return (*drawn, *(Candidate(text=draft.text, votes=_DRAFT_VOTES * len(drawn)) for draft in drafts))
 
-    async def _weighed(
-        self, engine: Engine, retelling: Retelling, request: ModelRequest, drawn: tuple[Candidate, ...], drafts: tuple[Draft, ...]
-    ) -> tuple[Candidate, ...]:
-        """The answers with their votes; see `metagpt.models.local.weighing`."""
-        readings = weighing.readings_of(drawn, drafts)
-        if not readings:
-            return drawn
-        texts = [*map(weighing.scored_text, readings), DECLINED]
-        *read, read_declined = await asyncio.wrap_future(engine.ask(lambda weights: self._read(request, weights, texts)))
-        retold, goal_tokens = await asyncio.to_thread(
-            retelling.log_likelihoods, str(request.context[retelling.keys[request.call]]), readings
-        )
-        declined = sum(candidate.text == DECLINED for candidate in drawn) / len(drawn)
-        signs = weighing.signs_of(readings, drawn, drafts, read, retold)
-        shared, none = weighing.shares(signs, declined=declined, read_declined=read_declined, goal_tokens=goal_tokens)
-        return weighing.voted(readings, shared, none, drawn, drafts)
+    async def _variations(self, drafts: Drafts, request: ModelRequest) -> ModelReply:
+        """Readings one step away from those of the request, the likeliest first: the table finds them, both models weigh them.
 
-    def _read(self, request: ModelRequest, weights: Weights, texts: Sequence[str]) -> list[float]:
-        """The log-likelihood (nats) of each answer's beginning; run by the engine's thread."""
-        prompt = render_prompt(request, self._profile, weights.tokenizer).tokens
-        return weights.log_likelihoods([(prompt, weights.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts])
+        Raises:
+            ModelUnavailableError: the context lacks `readings`, `examples` or the goal.
+        """
+        read_call = self._varied[request.call]
+        try:
+            goal = str(request.context[drafts.keys[read_call]])
+            readings = [reading for spec in request.context["readings"] if (reading := weighing.reading_of(spec))]
+            examples = request.context["examples"]
+        except KeyError as error:
+            raise ModelUnavailableError(
+                f"{self._profile.reference}: asked for {request.call!r} without {error} in its context. Pass it to ask as a keyword."
+            ) from error
+        found = await asyncio.to_thread(drafts.varied, goal, readings, examples)
+        if found and self._readers is not None:
+            engine = (await self._opened()).engine
+            found = await self._readers.ordered(engine, replace(request, call=read_call), found)
+        return ModelReply(
+            candidates=(Candidate(text=json.dumps({"variations": found}, ensure_ascii=False)),),
+            usage=TokenUsage(input_tokens=0, output_tokens=0),
+            model=self._profile.reference,
+        )
 
     def _job(
         self,

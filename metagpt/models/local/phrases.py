@@ -10,14 +10,15 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metagpt.models.local.tfidf import Index
 
-__all__ = ["Chain", "Phrase", "Phrases", "numbers_in", "quoted_in"]
+__all__ = ["Chain", "Phrase", "Phrases", "filled", "follows", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -100,7 +101,7 @@ class Phrases:
             phrases: The steps.
             nouns: From each type to how people call a value of it: `list[int]` to `a list of numbers`.
         """
-        self._phrases, self._nouns = phrases, nouns
+        self.steps, self._nouns = phrases, nouns
         rows = [(number, features(text)) for number, phrase in enumerate(phrases) for text in phrase.wordings]
         self._owner = np.array([number for number, _ in rows])
         self._index = Index(
@@ -118,20 +119,29 @@ class Phrases:
         scored = ((_score(order) + TYPE_GAIN * (order[0].phrase.takes in told), order) for order in _orders(near, cuts))
         chains: dict[str, Chain] = {}
         for _, order in heapq.nlargest(8 * count, scored, key=lambda pair: pair[0]):
-            chain = Chain(phrases=tuple(match.phrase for match in order), steps=tuple(map(_filled, order)))
+            chain = Chain(phrases=tuple(match.phrase for match in order), steps=tuple(filled(match.phrase, match.span) for match in order))
             chains.setdefault(chain.summary, chain)
         return list(chains.values())[:count]
 
+    def nearness(self, text: str) -> NDArray[np.float64]:
+        """Of each step, that of its nearest wording; zeros where no word is known."""
+        return self._best(features(text[:MOST_LETTERS]))
+
+    def _best(self, found: Collection[str]) -> NDArray[np.float64]:
+        best = np.zeros(len(self.steps))
+        nearness = self._index.nearness(found)
+        if nearness is not None:
+            np.maximum.at(best, self._owner, nearness)
+        return best
+
     def _nearest(self, span: str) -> list[_Match]:
         found = features(span)
-        nearness = self._index.nearness(found)
-        if nearness is None:
+        best = self._best(found)
+        if not best.any():
             return []
-        best = np.zeros(len(self._phrases))
-        np.maximum.at(best, self._owner, nearness)
         mass = self._index.norm(found)
         order = np.argsort(-best, kind="stable")[:NEAREST]
-        return [_Match(self._phrases[number], float(best[number]), mass, span) for number in order]
+        return [_Match(self.steps[number], float(best[number]), mass, span) for number in order]
 
     def _told_types(self, goal: str) -> set[str]:
         """The types whose longest usual name stands in the goal."""
@@ -171,11 +181,11 @@ def _orders(near: Mapping[tuple[int, int], Sequence[_Match]], cuts: Sequence[int
 
 def _fits(matches: Sequence[_Match]) -> bool:
     return all(
-        _follows(first.phrase, second.phrase) and first.phrase.step != second.phrase.step for first, second in itertools.pairwise(matches)
+        follows(first.phrase, second.phrase) and first.phrase.step != second.phrase.step for first, second in itertools.pairwise(matches)
     )
 
 
-def _follows(first: Phrase, second: Phrase) -> bool:
+def follows(first: Phrase, second: Phrase) -> bool:
     """Whether a step may go on from another; whole numbers do for decimal ones."""
     types = (first.gives, second.takes)
     fits = first.gives == second.takes or types in {("int", "float"), ("list[int]", "list[float]")}
@@ -198,12 +208,12 @@ def quoted_in(text: str) -> list[str]:
     return [f'"{word[1:-1]}"' for word in _QUOTED.findall(text)]
 
 
-def _filled(match: _Match) -> str:
-    """The canonical wording with its slots filled from what the span says, else with their first usual values."""
-    numbers, quoted = numbers_in(match.span), quoted_in(match.span)
-    step = match.phrase.step
-    for slot, choices in match.phrase.slots.items():
+def filled(phrase: Phrase, said: str) -> str:
+    """The canonical wording with its slots filled from what is said, else with their first usual values."""
+    numbers, quoted = numbers_in(said), quoted_in(said)
+    step = phrase.step
+    for slot, choices in phrase.slots.items():
         pool = numbers if choices[0].lstrip("-").isdigit() else quoted if choices[0].startswith('"') else []
-        said = next((choice for choice in choices if re.search(rf"\b{re.escape(choice)}\b", match.span)), choices[0])
-        step = step.replace("{" + slot + "}", pool.pop(0) if pool else said)
+        named = next((choice for choice in choices if re.search(rf"\b{re.escape(choice)}\b", said)), choices[0])
+        step = step.replace("{" + slot + "}", pool.pop(0) if pool else named)
     return step

@@ -99,22 +99,28 @@ class Programs:
     def draft(self, summary: str, signature: str) -> str | None:
         """The program of a spec; None where the table lacks a step, or steps do not fit together."""
         wanted = _SIGNATURE.fullmatch(signature)
-        if wanted is None:
-            return None
-        given, codes = wanted["takes"], []
+        steps = self._known(summary, wanted["takes"]) if wanted else []
+        return compose(signature, [_coded(phrase, values) for phrase, values in steps]) if steps else None
+
+    def steps_of(self, summary: str, takes: str) -> list[tuple[Phrase, str]]:
+        """The steps of a spec, with their texts; none where the table lacks one, or they do not fit together."""
+        return [(phrase, values.string) for phrase, values in self._known(summary, takes)]
+
+    def _known(self, summary: str, takes: str) -> list[tuple[Phrase, re.Match[str]]]:
+        found: list[tuple[Phrase, re.Match[str]]] = []
         for text in summary.split("; "):
-            found = next(((phrase, code) for phrase, code in self._called(text) if accepts(phrase.takes, given)), None)
-            if found is None:
-                return None
-            given = found[0].gives
-            codes.append(found[1])
-        return compose(signature, codes)
+            given = found[-1][0].gives if found else takes
+            step = next((step for step in self._called(text) if accepts(step[0].takes, given)), None)
+            if step is None:
+                return []
+            found.append(step)
+        return found
 
-    def _called(self, text: str) -> list[tuple[Phrase, StepCode]]:
-        return [(phrase, _filled(phrase, match)) for phrase, pattern in self._patterns if (match := pattern.fullmatch(text))]
+    def _called(self, text: str) -> list[tuple[Phrase, re.Match[str]]]:
+        return [(phrase, match) for phrase, pattern in self._patterns if (match := pattern.fullmatch(text))]
 
 
-def _filled(phrase: Phrase, values: re.Match[str]) -> StepCode:
+def _coded(phrase: Phrase, values: re.Match[str]) -> StepCode:
     def fill(template: str) -> str:
         for slot in phrase.slots:
             template = template.replace("{" + slot + "}", values[slot])

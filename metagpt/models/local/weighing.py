@@ -15,14 +15,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from metagpt.models.interface import Candidate
 from metagpt.models.local.drafts import DECLINED, Draft
 
-__all__ = ["VOTES", "Reading", "Signs", "likelier_to_decline", "readings_of", "scored_text", "shares", "signs_of", "voted"]
+__all__ = [
+    "VOTES",
+    "Reading",
+    "Signs",
+    "likelier_to_decline",
+    "reading_of",
+    "readings_of",
+    "scored_text",
+    "shares",
+    "signs_of",
+    "voted",
+    "weight_of",
+]
 
 VOTES = 100
 """Of all answers together."""
@@ -76,14 +88,7 @@ def shares(signs: Sequence[Signs], *, declined: float, read_declined: float, goa
         read_declined: Log-likelihood of declining it (nats).
         goal_tokens: Tokens of the goal.
     """
-    weights = [
-        SAMPLES * math.log(each.samples + 0.25)
-        + READ * each.read
-        + RETOLD * each.retold
-        - PARSED * math.log(each.parsed or UNPARSED)
-        - NEAR * math.log(each.near or FAR)
-        for each in signs
-    ]
+    weights = [weight_of(each) for each in signs]
     highest = max(weights)
     odds = [math.exp(weight - highest) for weight in weights]
     best = signs[weights.index(highest)]
@@ -91,6 +96,17 @@ def shares(signs: Sequence[Signs], *, declined: float, read_declined: float, goa
     of_none = (1.0, declined, likelier_to_decline(signs, read_declined), told, 1 / sum(odds))
     none = 1 / (1 + math.exp(-sum(weight * sign for weight, sign in zip(NONE, of_none, strict=True))))
     return [(1 - none) * each / sum(odds) for each in odds], none
+
+
+def weight_of(signs: Signs) -> float:
+    """The logarithm of a reading's weight."""
+    return (
+        SAMPLES * math.log(signs.samples + 0.25)
+        + READ * signs.read
+        + RETOLD * signs.retold
+        - PARSED * math.log(signs.parsed or UNPARSED)
+        - NEAR * math.log(signs.near or FAR)
+    )
 
 
 def likelier_to_decline(signs: Sequence[Signs], read_declined: float) -> float:
@@ -151,11 +167,18 @@ def _whole(parts: Sequence[float]) -> list[int]:
 
 
 def _reading(answer: str) -> Reading | None:
-    """Steps and argument type of a spec; None for what declines, or is none."""
+    """Steps and argument type of an answer; None for what declines, or is no spec."""
     try:
-        spec = json.loads(answer)
-        summary, signature = spec["summary"], spec["signature"]
+        return reading_of(json.loads(answer))
     except (ValueError, TypeError, KeyError):
         return None
-    takes = str(signature).partition(": ")[2].partition(") -> ")[0]
-    return (str(summary), takes) if summary and takes else None
+
+
+def reading_of(spec: Mapping[str, Any]) -> Reading | None:  # Any: JSON values
+    """Steps and argument type of a spec; None where it says neither.
+
+    Raises:
+        KeyError: it has no `summary` or `signature`.
+    """
+    takes = str(spec["signature"]).partition(": ")[2].partition(") -> ")[0]
+    return (str(spec["summary"]), takes) if spec["summary"] and takes else None
