@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from metagpt.behaviour import same_value
 from metagpt.roles.software.annotations import UnfitError, as_argument, as_result, says
 from metagpt.roles.software.example_pairs import Pair, find_pairs
 from metagpt.roles.software.goal_tokens import read_tokens
@@ -20,7 +19,7 @@ from metagpt.roles.software.messages import Example
 from metagpt.roles.software.signatures import Signature
 from metagpt.roles.software.unquoted_texts import unquoted_texts
 
-__all__ = ["is_settled", "stated_examples"]
+__all__ = ["stated_examples"]
 
 MOST_EXAMPLES = 20
 
@@ -39,12 +38,6 @@ def stated_examples(goal: str, signatures: Sequence[Signature]) -> list[Example]
             if examples:
                 return examples[:MOST_EXAMPLES]
     return []
-
-
-def is_settled(example: Example, stated: Sequence[Example]) -> bool:
-    """Whether the result for its argument is stated, the same or another, or the example is one of those stated, turned round."""
-    argument, result = example
-    return any(same_value(argument, given) or (same_value(argument, gives) and same_value(result, given)) for given, gives in stated)
 
 
 def _key(value: Any) -> str:  # Any: a JSON value

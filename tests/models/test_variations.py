@@ -72,6 +72,11 @@ def test_readings_that_the_table_lacks_and_more_than_three_steps_are_left_out() 
     assert max(summary.count(";") for summary in summaries("so and so", three)) == 2
 
 
+@pytest.mark.parametrize("goal", ["", "'" * 5000, "9 " * 50_000, '"a" ' * 20_000])
+def test_any_goal_is_varied_in_bounded_time(goal: str) -> None:
+    assert summaries(goal, "add up the numbers", examples=[[[9] * 500, 9]])
+
+
 @pytest.mark.parametrize(
     ("annotation", "fitting", "others"),
     [

@@ -93,6 +93,16 @@ async def test_readings_without_a_vote_get_one_likeliest_program_where_an_exampl
     assert [request.options.temperature for request in written[2:]] == [0.0] * (tried - 2)
 
 
+async def test_readings_of_other_types_than_the_example_get_no_program(tmp_path: Path) -> None:
+    others = ["vowels(text: str) -> list[str]", "vowels(words: list[str]) -> int"]
+    drawn = [reading("count the letters").model_copy(update={"signature": each}) for each in others]
+    model = model_of((6, drawn[0]), (6, drawn[1]), (4, reading("count the vowels")))
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert [request.context["summary"] for request in model.requests if request.call == "engineer.write_program"] == ["count the vowels"]
+    assert delivered(run).evidence == "1 example of the goal; 4 of 16 votes agree on 16 inputs"
+    await run_team(model_of((16, drawn[1])), tmp_path / "none", "count vowels in a text, for 'Apple' that is 2")
+
+
 async def test_programs_that_cannot_run_do_not_stand_for_a_reading(tmp_path: Path) -> None:
     right = "import math\n\n\ndef vowels(text: str) -> int:\n    return math.floor(len(text))\n"
     drawn = [right.removeprefix("import math"), right.replace("len(", "lem("), "def (", right]
@@ -200,6 +210,13 @@ async def test_an_out_of_scope_majority_declines(tmp_path: Path) -> None:
     assert len(run.output.ways_out) == 2
     assert len(model.requests) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("outside", "output"), [(12, Delivery), (13, Declined)])
+async def test_a_goal_that_states_an_example_is_declined_by_more(tmp_path: Path, outside: int, output: type) -> None:
+    model = model_of((outside, OUTSIDE), (16 - outside, reading("count the vowels")))
+    run = await run_team(model, tmp_path, "count vowels in a text, for 'Apple' that is 2")
+    assert isinstance(run.output, output)
 
 
 async def test_readings_without_a_usable_signature_are_no_candidates_but_count(tmp_path: Path) -> None:

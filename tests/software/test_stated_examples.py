@@ -15,7 +15,7 @@ from metagpt.roles.software.literals import read_literal
 from metagpt.roles.software.messages import Specification
 from metagpt.roles.software.product_manager import given_examples
 from metagpt.roles.software.signatures import Signature, read_signature
-from metagpt.roles.software.stated_examples import is_settled, stated_examples
+from metagpt.roles.software.stated_examples import stated_examples
 
 GOALS = Path(__file__).parents[2] / "metagpt" / "lab" / "embedded" / "goals" / "validation.jsonl"
 
@@ -338,16 +338,9 @@ def test_the_product_manager_takes_examples_found_by_rule_whatever_the_model_cop
     assert given_examples([specification(), specification(([9], 9))], goal, signatures) == [([1, 5], 5)]
     assert given_examples([specification(([1, 5], 3))], goal, signatures) == [([1, 5], 5)]
     assert given_examples([specification((5, [1, 5]))], goal, signatures) == [([1, 5], 5)]
+    assert given_examples([specification(([3], 5))], goal, signatures) == [([1, 5], 5)], "a copy of parts that do not belong together"
 
 
 def test_a_copy_of_the_model_counts_where_no_rule_knows_the_words() -> None:
     assert given_examples([specification((2, 4), function=NUMBER)], "double 2 and get 4", [signature(NUMBER)]) == [(2, 4)]
     assert given_examples([specification((2, 5), function=NUMBER)], "double 2 and get 4", [signature(NUMBER)]) == []
-
-
-def test_an_example_is_settled_by_another_with_its_argument_or_by_the_same_turned_round() -> None:
-    stated = [(1, 2), (100.0, 37.8)]
-    assert is_settled((1, 3), stated)
-    assert is_settled((2, 1), stated)
-    assert is_settled((100, 37.8), stated)
-    assert not is_settled((3, 1), stated)

@@ -16,6 +16,8 @@ from metagpt.lab.pretraining.settings import PretrainSettings
 __all__ = ["Trained", "card"]
 
 _CANDIDATES, _TEMPERATURE = 16, 0.7
+_MOST_TOKENS = 256
+"""Of an answer: no example of the training is longer, with its prompt; what goes on for longer repeats itself."""
 
 _FRONT: Mapping[str, Any] = {
     "prompt_format": "compact",
@@ -29,6 +31,7 @@ _FRONT: Mapping[str, Any] = {
     "varied": {"engineer.vary": "product_manager.specify"},
     "candidates": _CANDIDATES,
     "temperature": _TEMPERATURE,
+    "max_tokens": _MOST_TOKENS,
     "scope": "one-argument Python functions of one to three steps over numbers, texts, lists and dictionaries, asked for in English",
 }
 """What the serving of the model reads."""
@@ -56,8 +59,8 @@ training (`phrases.json`) and learns nothing, and up to 16 readings of goals wri
 distinct spec four programs are drawn, and where the table has all its steps one is composed of their code, which counts three times as
 much as the four; the one or two commonest that can run stand for the spec. All are run, and examples or agreement decide
 (`metagpt.behaviour`). Where no program gives the results of the goal's examples, up to 60 readings one step away from the likeliest
-are composed and run on them (`metagpt.models.local.variations`). A single sample is far weaker; so is the parser alone (`python -m benchmarks.phrase_parser`): model and parser
-miss different goals.
+are composed and run on them (`metagpt.models.local.variations`). A single sample is far weaker; so is the parser alone
+(`python -m benchmarks.phrase_parser`): model and parser miss different goals.
 
 ## Data
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metagpt.models.local.phrases import Chain, Phrase, Phrases, filled, follows
+from metagpt.models.local.phrases import MOST_LETTERS, Chain, Phrase, Phrases, filled, follows
 from metagpt.models.local.programs import Programs
 from metagpt.models.local.weighing import Reading
 
@@ -46,7 +46,7 @@ class Variations:
         """The table: its steps with their wordings, and the same with their code."""
         self._phrases, self._programs = phrases, programs
 
-    def of(self, goal: str, readings: Sequence[Reading], examples: Sequence[Sequence[Any]], count: int) -> list[Chain]:
+    def of(self, goal: str, readings: Sequence[Reading], examples: Sequence[Sequence[Any]], count: int) -> list[Chain]:  # Any: JSON values
         """At most `count` chains one step away, those whose new step is nearest to the goal first.
 
         Args:
@@ -55,7 +55,7 @@ class Variations:
             examples: Arguments and results, JSON values: chains of other types are left out.
             count: Of all readings together.
         """
-        said = _without_examples(goal, examples)
+        said = _without_examples(goal[:MOST_LETTERS], examples)
         new = [
             _Step(phrase, filled(phrase, said), float(near))
             for phrase, near in zip(self._phrases.steps, self._phrases.nearness(said), strict=True)
