@@ -45,6 +45,9 @@ WAYS_OUT = [
     "use a general model from the hub in this process: pass --model local:PATH_OR_HUB_ID, for example local:Qwen/Qwen3-4B",
 ]
 
+STATE_AN_EXAMPLE = "if it is a short function, state an example in the goal, such as: for 'banana' that is 3; readings are chosen by it"
+"""A third way for a goal without examples, with a model that is not believed by itself."""
+
 
 class ProductManager(Role):
     """You are a product manager who turns a goal into requirements that an engineer can build from and an evaluator can test."""
@@ -63,7 +66,7 @@ class ProductManager(Role):
         given = given_examples(voted, goal.text, _signatures(readings))
         share = OUT_OF_SCOPE_SHARE_WITH_EXAMPLES if given and drawn > 1 else OUT_OF_SCOPE_SHARE
         if outside / drawn >= share or not readings:
-            return Declined(reason=_reason(outside, drawn), ways_out=WAYS_OUT)
+            return Declined(reason=_reason(outside, drawn), ways_out=[*WAYS_OUT, *([STATE_AN_EXAMPLE] if drawn > 1 and not given else [])])
         return Requirements(goal=goal.text, readings=_worth_writing(readings, given), given=given, drawn=drawn)
 
 

@@ -207,7 +207,8 @@ async def test_an_out_of_scope_majority_declines(tmp_path: Path) -> None:
     assert isinstance(run.output, Declined)
     assert not run.success
     assert "8 of its 16 readings say so" in run.output.reason
-    assert len(run.output.ways_out) == 2
+    assert len(run.output.ways_out) == 3
+    assert "state an example in the goal" in run.output.ways_out[-1]
     assert len(model.requests) == 1
     assert not list(tmp_path.iterdir())
 
