@@ -91,7 +91,8 @@ class Engineer(Role):
                 failure="\n".join(failed.failures[:1] if failed.requirements.is_sampled else failed.failures),  # small models read one
             )
         except InvalidReplyError as error:  # the program with its failures is worth more than none
-            self.log.warning("the program stays as it was, for none of its repairs could be read: %s", error)
+            tell = self.log.info if failed.requirements.is_sampled else self.log.warning  # a small model's often cannot
+            tell("the program stays as it was, for none of its repairs could be read: %s", error)
             return Candidates(requirements=failed.requirements, programs=[failed.program], repairs=MOST_REPAIRS)
         programs = standing(sources, sources.votes, reading, lambda source: _mended(failed.program, read_files(source), reading))
         return Candidates(requirements=failed.requirements, programs=programs, repairs=failed.repairs)
