@@ -168,8 +168,8 @@ def loaded(name: str, path: str, loader: Preread | None = None) -> ModuleType:
     return module
 
 
-def calls(job: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the function gives for each input."""
+def calls(job: dict[str, Any], most_bytes: int = MOST_RESULT_BYTES) -> list[dict[str, Any]]:
+    """What the function gives for each input; of a result that is larger, only that."""
     try:
         name = os.path.splitext(job["file"])[0].replace("/", ".")
         function = getattr(loaded(name, job["file"]), job["function"])
@@ -180,7 +180,9 @@ def calls(job: dict[str, Any]) -> list[dict[str, Any]]:
     for given in job["inputs"]:
         num_late = sum(outcome.get("error", "").startswith(OutOfTimeError.__name__) for outcome in outcomes)
         outcomes.append(
-            called(function, given) if num_late < MOST_LATE else {"error": f"not tried: {MOST_LATE} other calls gave no result in time"}
+            called(function, given, most_bytes)
+            if num_late < MOST_LATE
+            else {"error": f"not tried: {MOST_LATE} other calls gave no result in time"}
         )
     return outcomes
 
@@ -188,9 +190,11 @@ def calls(job: dict[str, Any]) -> list[dict[str, Any]]:
 def programs(job: dict[str, Any]) -> list[dict[str, Any]]:
     """What each of several programs gives for each input, one program after the other; the last ones are not tried if time runs out."""
     outcomes: list[dict[str, Any]] = []
+    num_results = max(1, len(job["programs"]) * len(job["inputs"]))
+    most_bytes = min(MOST_RESULT_BYTES, MOST_REPORT_BYTES // (2 * num_results))  # all of them must fit into the report
     for program in job["programs"]:
         if time.process_time() < MOST_PROGRAMS_CPU_S:
-            outcomes += calls({**program, "inputs": job["inputs"]})
+            outcomes += calls({**program, "inputs": job["inputs"]}, most_bytes)
         else:
             outcomes += [{"error": f"not tried: other programs took {MOST_PROGRAMS_CPU_S:g} s"} for _ in job["inputs"]]
     return outcomes
@@ -205,7 +209,7 @@ def out_of_time(*_: object) -> NoReturn:
     raise OutOfTimeError(f"no result within {CALL_CPU_S:g} s")
 
 
-def called(function: Any, given: list[Any]) -> dict[str, Any]:
+def called(function: Any, given: list[Any], most_bytes: int) -> dict[str, Any]:
     """What one call came to; one that takes long does not use up the time of the others."""
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, CALL_CPU_S)
@@ -213,8 +217,8 @@ def called(function: Any, given: list[Any]) -> dict[str, Any]:
             value = plain(function(*given))
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        if len(json.dumps(value)) > MOST_RESULT_BYTES:
-            raise ValueError(f"the result is larger than {MOST_RESULT_BYTES} characters")
+        if len(json.dumps(value)) > most_bytes:
+            raise ValueError(f"the result is larger than {most_bytes} characters")
     except BaseException as error:
         return {"error": problem(error)}
     return {"value": value}

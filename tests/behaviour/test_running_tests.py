@@ -159,6 +159,13 @@ async def test_programs_that_take_long_leave_the_last_ones_untried(sandbox: Sand
     assert last[0].error == "not tried: other programs took 2 s"
 
 
+async def test_large_results_of_many_programs_do_not_spoil_the_report(sandbox: Sandbox) -> None:
+    large, small = ("def f(n):\n    return 'x' * 30_000\n", "f"), ("def f(n):\n    return n\n", "f")
+    *many, last = await observe_each(sandbox, [*[large] * 60, small], inputs=[[1]])
+    assert last == [Outcome(value=1)]
+    assert all(outcome.error == "ValueError: the result is larger than 8196 characters" for [outcome] in many)
+
+
 async def test_a_program_that_ends_the_process_leaves_no_outcome_of_any(sandbox: Sandbox) -> None:
     leaving = ("import os\n\n\ndef f(n):\n    os._exit(3)\n", "f")
     found = await observe_each(sandbox, [("def f(n):\n    return n\n", "f"), leaving], inputs=[[1], [2]])
