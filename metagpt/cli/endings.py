@@ -19,7 +19,7 @@ WAYS_OUT = (
     "Two ways to have this done by a bigger model:",
     "  - a key: export OPENAI_API_KEY=… and run it again",
     "  - another model: --model openai:NAME@URL for a server of yours, or --model local:Qwen/Qwen3-4B for one of a model hub, run here",
-    "Or state an example of a short function in the goal, such as: for 'banana' that is 3. By that the right program is told from others.",
+    "Or, for a short function, state an example in the goal, or one more, such as: for 'banana' that is 3. It tells the right program.",
 )
 
 
