@@ -18,10 +18,12 @@ from metagpt.roles.software.signatures import Signature, read_signature
 
 __all__ = [
     "AGREEMENT",
+    "AGREEMENT_WITH_BOOLEANS",
     "AGREEMENT_WITH_EXAMPLES",
     "Trial",
     "Verdict",
     "expected_cases",
+    "is_telling",
     "judge_trials",
     "named_values",
     "signature_of",
@@ -34,8 +36,14 @@ AGREEMENT = 0.77
 Set on the validation goals: at 0.75 two of 90 goals outside the scope passed, at 0.77 none.
 """
 
+AGREEMENT_WITH_BOOLEANS = 0.63
+"""The same when the program passes every example that the goal gives, and all say True or False.
+
+One that is met by chance every other time doubles the odds, and odds of 0.63 are half of those of 0.77.
+"""
+
 AGREEMENT_WITH_EXAMPLES = 0.2
-"""The same when the program passes every example that the goal gives.
+"""The same when one of the examples says more.
 
 One that alone does so needs a single vote: of those that had none and met one example, 3 of 9 validation goals were wrong.
 """
@@ -177,17 +185,17 @@ def _broken_properties(requirements: Requirements, trial: Trial, checks: Checks)
 def _is_enough(requirements: Requirements, checks: Checks, choice: Choice, trial: Trial, num_cases: int) -> bool:
     if not requirements.is_sampled:
         return bool(num_cases or checks.source)
-    if trial.outcomes and choice.is_alone and _is_telling(requirements.given) and (choice.agreement > 0 or len(requirements.given) > 1):
+    if trial.outcomes and choice.is_alone and is_telling(requirements.given) and (choice.agreement > 0 or len(requirements.given) > 1):
         return True
     if not trial.outcomes or choice.rivals >= choice.agreement:
         return False
     if requirements.given:
-        return choice.agreement >= AGREEMENT_WITH_EXAMPLES
+        return choice.agreement >= (AGREEMENT_WITH_EXAMPLES if is_telling(requirements.given) else AGREEMENT_WITH_BOOLEANS)
     results = [_comparable(outcome) for outcome in trial.outcomes if not outcome.error]
     return choice.agreement >= AGREEMENT and len(results) >= LEAST_RESULTS and len(set(results)) > 1
 
 
-def _is_telling(examples: Sequence[Example]) -> bool:
+def is_telling(examples: Sequence[Example]) -> bool:
     """Whether the examples would hardly be met by chance, as one that says True or False may be."""
     return any(not isinstance(result, bool) for _, result in examples)
 

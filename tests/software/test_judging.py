@@ -79,6 +79,12 @@ def test_agreement_must_reach_its_threshold_and_beat_its_rivals(
     assert verdict.is_strong is is_strong
 
 
+@pytest.mark.parametrize(("votes", "given", "is_strong"), [(62, 1, False), (63, 1, True), (62, 2, False)])
+def test_examples_that_say_true_or_false_are_weak_evidence(votes: int, given: int, is_strong: bool) -> None:
+    wanted = requirements([votes, 0], drawn=100, given=[(1, True), (2, False)][:given])
+    assert judged(wanted, [[True, False, 3], [True, False, 4]]).is_strong is is_strong
+
+
 def test_the_thresholds_are_constants_to_be_tuned(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = requirements([9, 7], drawn=16)
     monkeypatch.setattr(judging, "AGREEMENT", 0.5)

@@ -220,6 +220,12 @@ async def test_a_goal_that_states_an_example_is_declined_by_more(tmp_path: Path,
     assert isinstance(run.output, output)
 
 
+async def test_an_example_that_says_true_or_false_does_not_keep_a_goal_in_scope(tmp_path: Path) -> None:
+    wanted = Specification(in_scope=True, signature="is_animal(text: str) -> bool", summary="count the vowels")
+    run = await run_team(model_of((8, OUTSIDE), (8, wanted)), tmp_path, "is the word an animal? 'cat' -> True")
+    assert isinstance(run.output, Declined)
+
+
 async def test_readings_without_a_usable_signature_are_no_candidates_but_count(tmp_path: Path) -> None:
     unusable = reading("count the vowels").model_copy(update={"signature": "vowels of a text"})
     run = await run_team(model_of((7, unusable), (9, reading("count the vowels"))), tmp_path)
