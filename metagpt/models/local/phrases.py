@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metagpt.models.local.programs import accepts
 from metagpt.models.local.tfidf import Index
 
-__all__ = ["Chain", "Phrase", "Phrases", "filled", "follows", "numbers_in", "quoted_in"]
+__all__ = ["QUOTED", "Chain", "Phrase", "Phrases", "filled", "follows", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -37,7 +38,8 @@ UNKNOWN_WORD, UNKNOWN_TRIGRAM = 6.0, 2.4
 
 _CUT = re.compile(r"[.;:,!?\n]+|->|\b(?:and|then|of|in|with|after|that|from|for|to|which|finally|next)\b", re.IGNORECASE)
 _WORD = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|\{\w+\}|[a-z]+|-?\d+|[#@]", re.IGNORECASE)
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
+QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
+"""A text in quotes of any kind."""
 _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS)}
 _EMPTY = frozenset(re.findall(r"\w+", "a an the of in it them its their this that me my i you please write function program python code"))
@@ -186,10 +188,8 @@ def _fits(matches: Sequence[_Match]) -> bool:
 
 
 def follows(first: Phrase, second: Phrase) -> bool:
-    """Whether a step may go on from another; whole numbers do for decimal ones."""
-    types = (first.gives, second.takes)
-    fits = first.gives == second.takes or types in {("int", "float"), ("list[int]", "list[float]")}
-    return fits and not second.first_only and not first.last_only
+    """Whether a step may go on from another."""
+    return accepts(second.takes, first.gives) and not second.first_only and not first.last_only
 
 
 def _score(matches: Sequence[_Match]) -> float:
@@ -205,7 +205,7 @@ def numbers_in(text: str) -> list[str]:
 
 def quoted_in(text: str) -> list[str]:
     """What a text puts in quotes of any kind, in double ones, in its order."""
-    return [f'"{word[1:-1]}"' for word in _QUOTED.findall(text)]
+    return [f'"{word[1:-1]}"' for word in QUOTED.findall(text)]
 
 
 def filled(phrase: Phrase, said: str) -> str:

@@ -51,10 +51,11 @@ class Readers:
 
     async def ordered(self, engine: Engine, request: ModelRequest, specs: Sequence[dict[str, str]]) -> list[dict[str, str]]:
         """Specs that nobody drew, the likeliest first; arguments as for `voted`."""
-        readings = [reading for spec in specs if (reading := weighing.reading_of(spec))]
+        by_reading = {reading: spec for spec in specs if (reading := weighing.reading_of(spec))}
+        readings = list(by_reading)
         read, _, retold, _ = await self._likelihoods(engine, request, readings)
         weights = map(weighing.weight_of, weighing.signs_of(readings, (), (), read, retold))
-        return [spec for _, spec in sorted(zip(weights, specs, strict=True), key=lambda weighed: -weighed[0])]
+        return [by_reading[reading] for _, reading in sorted(zip(weights, readings, strict=True), key=lambda weighed: -weighed[0])]
 
     async def _likelihoods(
         self, engine: Engine, request: ModelRequest, readings: Sequence[Reading]

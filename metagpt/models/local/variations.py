@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metagpt.models.local.phrases import MOST_LETTERS, Chain, Phrase, Phrases, filled, follows
+from metagpt.models.local.phrases import MOST_LETTERS, QUOTED, Chain, Phrase, Phrases, filled, follows
 from metagpt.models.local.programs import Programs
 from metagpt.models.local.weighing import Reading
 
@@ -26,8 +26,7 @@ MOST_STEPS = 3
 LATER = 0.03
 """What a variation of the next likely reading is behind, in nearness of its new step to the goal."""
 
-
-_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|-?\d+(?:\.\d+)?")
+_VALUE = re.compile(rf"{QUOTED.pattern}|-?\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
