@@ -39,12 +39,14 @@ CATALOGUES = ("metagpt/lab/embedded/primitives/", "metagpt/lab/embedded/outside.
 
 
 def tracked() -> list[Path]:
-    """Every file that is in git or about to be, once; all files where there is no git."""
+    """Every file that is in git or about to be, once; all files where there is no git. The folder of a run in the root is none of them."""
     done = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     names = done.stdout.splitlines() if done.returncode == 0 else _all_files()
-    return sorted({ROOT / name for name in names if (ROOT / name).is_file() and not (ROOT / name).is_symlink()})
+    runs = {name.removesuffix("run.json") for name in names if name.count("/") == 1 and name.endswith("/run.json")}
+    own = [ROOT / name for name in names if not name.startswith(tuple(runs))]
+    return sorted({path for path in own if path.is_file() and not path.is_symlink()})
 
 
 def _all_files() -> list[str]:
@@ -96,6 +98,12 @@ def test_the_command_fails_when_a_check_does_although_the_tests_pass(
 
 def test_the_command_runs_every_kind_of_check() -> None:
     assert [check.command[0] for check in the_command().CHECKS] == ["ruff", "ruff", "mypy", "pyright", "lint-imports"]
+
+
+def test_the_command_reads_every_folder_of_ours_and_not_the_run_of_a_user_in_the_root() -> None:
+    command = the_command()
+    assert {path.relative_to(ROOT).parts[0] for path in tracked() if path.suffix == ".py"} == set(command.CODE)
+    assert [check.name for check in command.CHECKS if "." in check.command] == []
 
 
 # nothing of the machine it was written on
