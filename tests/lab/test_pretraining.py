@@ -18,6 +18,7 @@ from metagpt.errors import ConfigError, LabError
 from metagpt.lab import PretrainSettings, pretrain
 from metagpt.lab.architecture import MetaGPTTokenizer
 from metagpt.lab.checkpoints import read_checkpoint, write_checkpoint
+from metagpt.lab.pretraining import muon
 from metagpt.lab.pretraining.answers import pack_in_order
 from metagpt.lab.pretraining.averaging import WeightAverage
 from metagpt.lab.pretraining.job import run
@@ -346,9 +347,12 @@ def test_the_level_rate_rises_stays_and_falls_to_the_floor() -> None:
     assert rate_schedule("wsd", steps=100, warmup=0, floor=0.1, decay_share=0.5)(75) == pytest.approx(0.55)
 
 
-def test_the_orthogonalized_matrix_keeps_directions_and_evens_out_lengths() -> None:
+@pytest.mark.parametrize("is_16_bit", [True, False])
+def test_the_orthogonalized_matrix_keeps_directions_and_evens_out_lengths(is_16_bit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "is_16_bit", lambda *_: is_16_bit)
     torch.manual_seed(0)
     gradient = torch.randn(24, 16)
+    assert torch.equal(orthogonalized(gradient), orthogonalized(gradient).bfloat16().float()) == is_16_bit
     left, _, right = torch.linalg.svd(gradient, full_matrices=False)
     singular = torch.linalg.svdvals(orthogonalized(gradient))
     assert float(singular.min()) > 0.6
@@ -361,10 +365,10 @@ def test_muon_takes_the_hidden_matrices_and_leaves_embeddings_and_norms_to_adam(
     from transformers import GPT2Config, GPT2LMHeadModel
 
     model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=11))
-    adam, muon = MuonWithAdam(model, beta2=0.9).param_groups
+    adam, matrices = MuonWithAdam(model, beta2=0.9).param_groups
     assert adam["betas"] == (0.9, 0.9)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    assert {names[id(parameter)].split(".")[-2] for parameter in muon["params"]} == {"c_attn", "c_proj", "c_fc"}
+    assert {names[id(parameter)].split(".")[-2] for parameter in matrices["params"]} == {"c_attn", "c_proj", "c_fc"}
     assert {"transformer.wte.weight", "transformer.wpe.weight"} <= {names[id(parameter)] for parameter in adam["params"]}
 
 

@@ -1,5 +1,6 @@
 """Whether matrix products are made in 16 bits."""
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -7,6 +8,7 @@ import torch
 __all__ = ["is_16_bit"]
 
 
+@cache
 def is_16_bit(asked: Literal["auto", "float32", "bfloat16"], device: torch.device) -> bool:
     """What is asked for; `auto`: where the device has instructions for bfloat16, and is not merely able to imitate them."""
     if asked != "auto":
