@@ -44,6 +44,7 @@ UPPER = Phrase(
     wordings=("make it upper case", "{x} in capitals"),
     slots={},
 )
+SHIPPED = Drafts(Path(str(files("metagpt.models").joinpath("embedded_weights"))), {"product_manager.specify": "goal"})
 PHRASES = Phrases([EVEN, OVER, TOTAL, UPPER], {"list[int]": ["a list of numbers"], "str": ["a text"]})
 
 
@@ -61,11 +62,27 @@ def test_what_is_meant_is_among_the_first_chains(goal: str, summary: str) -> Non
 
 
 def test_the_shipped_table_reads_a_goal_of_two_steps() -> None:
-    table = json.loads(files("metagpt.models").joinpath("embedded_weights", "phrases.json").read_text())
-    shipped = Phrases([Phrase(**{**step, "wordings": tuple(step["wordings"])}) for step in table["steps"]], table["nouns"])
-    assert shipped.parse("double every number in a list, then return the running totals", 1)[0].summary == (
-        "double each number; compute the running totals"
+    request = ModelRequest(
+        call="product_manager.specify", chat=(), context={"goal": "double every number in a list, then return the running totals"}
     )
+    first = SHIPPED.of(request)[0]
+    assert (first.kind, json.loads(first.text)["summary"]) == ("parsed", "double each number; compute the running totals")
+
+
+def test_what_most_wordings_of_a_step_say_counts_beside_the_one_that_is_nearest() -> None:
+    def step(name: str, *wordings: str) -> Phrase:
+        return Phrase(step=name, takes="str", gives="str", name=name, wordings=wordings, slots={})
+
+    two, one = step("two", "flip tops", "turn signs"), step("one", "flip ends", "mend holes")
+    nearness = Phrases([one, two], {}).nearness("flip signs")
+    assert nearness[1] > 1.2 * nearness[0]
+
+
+def test_goals_that_one_step_answers_are_wordings_of_it() -> None:
+    goal = "xyzzy"
+    assert PHRASES.parse(goal, 1) == []
+    told = Phrases(PHRASES.steps, {}, [(2, "Xyzzy!")])
+    assert told.parse(goal, 1)[0].steps == ("add up the numbers",)
 
 
 def test_chains_are_typed_and_no_more_than_asked_for() -> None:
@@ -88,8 +105,7 @@ def test_a_folder_without_its_table_says_so(tmp_path: Path) -> None:
 
 
 def test_the_shipped_drafts_are_of_both_kinds_each_from_its_best_on() -> None:
-    drafts = Drafts(Path(str(files("metagpt.models").joinpath("embedded_weights"))), {"product_manager.specify": "goal"})
-    found = drafts.of(
+    found = SHIPPED.of(
         ModelRequest(
             call="product_manager.specify",
             chat=(),

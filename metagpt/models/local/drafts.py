@@ -134,7 +134,8 @@ class Drafts:
     def _phrases(self) -> Phrases:
         from metagpt.models.local.phrases import Phrases
 
-        return Phrases(self._steps, self._table["nouns"])
+        goals = ((steps[0][0], goal) for goal, steps in self._table.get("goals", ()) if len(steps) == 1)
+        return Phrases(self._steps, self._table["nouns"], goals)
 
     @cached_property
     def _variations(self) -> Variations:
