@@ -148,3 +148,11 @@ def test_a_spoilt_program_that_goes_on_and_on_is_no_example(monkeypatch: pytest.
     assert endless != chain.code()
     monkeypatch.setattr(mutations, "_wrong", lambda *_: endless)
     assert broken_program(chain, "", "", [3], random.Random(1)) is None
+
+
+def test_a_spoilt_program_whose_result_is_huge_is_no_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = find_chain(["add 1 to the number"])
+    huge = chain.code().replace("return number + 1", "return 10**5000")
+    assert huge != chain.code()
+    monkeypatch.setattr(mutations, "_wrong", lambda *_: huge)
+    assert broken_program(chain, "", "", [3], random.Random(1)) is None

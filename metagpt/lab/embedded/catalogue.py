@@ -15,7 +15,7 @@ from metagpt.lab.embedded.loading import load_source
 from metagpt.lab.embedded.primitive import Primitive
 from metagpt.models.local.programs import StepCode, compose
 
-__all__ = ["MODULES", "Step", "load_primitives", "random_step", "slot_value"]
+__all__ = ["MAX_SIZE", "MODULES", "Step", "load_primitives", "random_step", "size_of", "slot_value"]
 
 MODULES = (
     "numbers",
@@ -125,7 +125,7 @@ class Step:
         if is_large or any(abs(number) > MAX_INNER_NUMBER for number in _integers(value)):
             raise OverflowError(f"{self.primitive.id}: {value!r:.80} is too large for an example; some steps would count so far.")
         result = _compiled(self)(value)
-        if _size(result) > MAX_SIZE:
+        if size_of(result) > MAX_SIZE:
             raise OverflowError(f"{self.primitive.id}: the result is huge; an argument for examples gives a smaller one.")
         return result
 
@@ -141,14 +141,14 @@ def _integers(value: Any) -> Iterator[int]:
             yield from _integers(inner)
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
     """Cells and signs, inner ones included; a number of very many digits counts as more than any result may have."""
     if isinstance(value, int):
         return 1 if value.bit_length() <= MAX_BITS else MAX_SIZE + 1
     if isinstance(value, str):
         return len(value)
     if isinstance(value, list | tuple | dict):
-        return 1 + sum(map(_size, value.values() if isinstance(value, dict) else value))
+        return 1 + sum(map(size_of, value.values() if isinstance(value, dict) else value))
     return 1
 
 

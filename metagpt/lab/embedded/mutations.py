@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from metagpt.lab.embedded.catalogue import load_primitives, random_step
+from metagpt.lab.embedded.catalogue import MAX_SIZE, load_primitives, random_step, size_of
 from metagpt.lab.embedded.chain import Chain
 from metagpt.lab.embedded.loading import TooLongError, load_source, run_briefly
 from metagpt.lab.embedded.slips import slip
@@ -33,6 +33,8 @@ def broken_program(chain: Chain, name: str, argument: str, inputs: Sequence[Any]
             return None
         if isinstance(outcome, str):
             return wrong, f"{called.format(repr(value))} {outcome}"
+        if size_of(outcome[0]) > MAX_SIZE:
+            return None
         if outcome[0] != expected or type(outcome[0]) is not type(expected):
             return wrong, f"{called.format(repr(value))} returned {outcome[0]!r}, expected {expected!r}"
     return None
