@@ -32,7 +32,7 @@ def open_parser() -> phrases.Phrases:
     """The parser on the table that is shipped."""
     table = phrase_table()
     steps = [phrases.Phrase(**{**step, "wordings": tuple(step["wordings"])}) for step in table["steps"]]
-    return phrases.Phrases(steps, table["nouns"])
+    return phrases.Phrases(steps, table["nouns"], table["goals"])
 
 
 def chain_of(parsed: phrases.Chain) -> Chain:

@@ -81,7 +81,7 @@ def test_what_most_wordings_of_a_step_say_counts_beside_the_one_that_is_nearest(
 def test_goals_that_one_step_answers_are_wordings_of_it() -> None:
     goal = "xyzzy"
     assert PHRASES.parse(goal, 1) == []
-    told = Phrases(PHRASES.steps, {}, [(2, "Xyzzy!")])
+    told = Phrases(PHRASES.steps, {}, [("Xyzzy!", [(2, {})]), ("Xyzzy twice", [(0, {}), (2, {})])])
     assert told.parse(goal, 1)[0].steps == ("add up the numbers",)
 
 

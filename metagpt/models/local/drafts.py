@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["DECLINED", "PHRASES_FILE", "Draft", "Drafts"]
 
 PHRASES_FILE = "phrases.json"
-"""Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`. `goals`, if there, see `Neighbours`: each with the numbers and
-slots of its steps."""
+"""Of a model folder: `steps`, `nouns`, `arguments`, and `goals` if there; see `Phrases` and `Neighbours`."""
 NUM_PARSED = 24
 NUM_NEIGHBOURS = 16
 NUM_VARIED = 60
@@ -134,8 +133,7 @@ class Drafts:
     def _phrases(self) -> Phrases:
         from metagpt.models.local.phrases import Phrases
 
-        goals = ((steps[0][0], goal) for goal, steps in self._table.get("goals", ()) if len(steps) == 1)
-        return Phrases(self._steps, self._table["nouns"], goals)
+        return Phrases(self._steps, self._table["nouns"], self._table.get("goals", ()))
 
     @cached_property
     def _variations(self) -> Variations:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from metagpt.models.local.programs import accepts
 from metagpt.models.local.tfidf import Index
 
-__all__ = ["QUOTED", "Chain", "Phrase", "Phrases", "filled", "follows", "numbers_in", "quoted_in"]
+__all__ = ["QUOTED", "Chain", "Phrase", "Phrases", "TableGoal", "filled", "follows", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -43,6 +44,10 @@ QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
 _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS)}
 _EMPTY = frozenset(re.findall(r"\w+", "a an the of in it them its their this that me my i you please write function program python code"))
+
+
+TableGoal: TypeAlias = tuple[str, Sequence[tuple[int, Mapping[str, str]]]]
+"""A goal, and of each of its steps the number in the table and the values of its slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +101,18 @@ class _Match:
 class Phrases:
     """All wordings, searchable; about 30 ms for a goal among 20,000 wordings."""
 
-    def __init__(self, phrases: Sequence[Phrase], nouns: Mapping[str, Sequence[str]], goals: Iterable[tuple[int, str]] = ()) -> None:
+    def __init__(self, phrases: Sequence[Phrase], nouns: Mapping[str, Sequence[str]], goals: Iterable[TableGoal] = ()) -> None:
         """The table.
 
         Args:
             phrases: The steps.
             nouns: From each type to how people call a value of it: `list[int]` to `a list of numbers`.
-            goals: Goals that one step answers, after its number: further wordings of it.
+            goals: Goals whose steps are known; those of one step are further wordings of it.
         """
         self.steps, self._nouns = phrases, nouns
         wordings = [(number, text) for number, phrase in enumerate(phrases) for text in phrase.wordings]
-        rows = [(number, features(text)) for number, text in (*wordings, *goals)]
+        wordings += [(steps[0][0], goal) for goal, steps in goals if len(steps) == 1]
+        rows = [(number, features(text)) for number, text in wordings]
         self._owner = np.array([number for number, _ in rows])
         self._index = Index(
             [found for _, found in rows],
