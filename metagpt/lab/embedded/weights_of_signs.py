@@ -29,10 +29,11 @@ from metagpt.lab.embedded.written import find_chain
 from metagpt.models.interface import Candidate, ModelRequest
 from metagpt.models.local.drafts import DECLINED, Drafts
 from metagpt.models.local.retelling import FOLDER, Retelling
+from metagpt.models.local.sign_weights import SignWeights
 from metagpt.models.local.weighing import FAR, OPENING, UNPARSED, Reading, Signs, likelier_to_decline, readings_of, scored_text, signs_of
 from metagpt.models.local.weights import Source, Weights, load_weights
 
-__all__ = ["SETS", "Fitted", "Weighed", "fit", "gather"]
+__all__ = ["SETS", "Weighed", "fit", "gather"]
 
 CALL = "product_manager.specify"
 SETS = ("validation", "validation_outside", "validation_with_example", "seen", "seen_with_example")
@@ -56,18 +57,6 @@ class Weighed:
     declined: float
     read_declined: float
     goal_tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """The constants of `metagpt.models.local.weighing`."""
-
-    samples: float
-    read: float
-    retold: float
-    parsed: float
-    near: float
-    none: tuple[float, ...]
 
 
 def gather(model: Path, *, count: int, seed: int, sets: Sequence[str] = SETS) -> Iterator[Weighed]:
@@ -135,20 +124,21 @@ def _gives(run: Callable[[Any], Any], argument: Any, expected: Any) -> bool | No
         return False
 
 
-def fit(rows: Sequence[Weighed]) -> Fitted:
+def fit(rows: Sequence[Weighed]) -> SignWeights:
     """The weights under which the right readings are likeliest, and whether there is one."""
     among = [(_features(row), torch.tensor(row.right)) for row in rows if any(row.right)]
-    weights = _minimum(5, lambda w: torch.stack([_surprise(features @ w, right) for features, right in among]).mean())
+    weights = _minimum(6, lambda w: torch.stack([_surprise(features @ w, right) for features, right in among]).mean())
     signs = torch.tensor([_signs_of_none(row, weights) for row in rows], dtype=torch.float64)
     is_none = torch.tensor([not any(row.right) for row in rows], dtype=torch.float64)
     none = _minimum(5, lambda w: binary_cross_entropy_with_logits(signs @ w, is_none))
-    samples, read, retold, parsed, near = weights.tolist()
+    samples, read, retold, by_nearest, by_mean, near = weights.tolist()
     constant, declined, likelier, told, share = none.tolist()
-    return Fitted(
+    return SignWeights(
         samples=samples,
         read=read / NATS,
         retold=retold / NATS,
-        parsed=-parsed,
+        by_nearest=-by_nearest,
+        by_mean=-by_mean,
         near=-near,
         none=(constant, declined, likelier / NATS, told, share),
     )
@@ -161,7 +151,8 @@ def _features(row: Weighed) -> Tensor:
                 math.log(each.samples + 0.25),
                 each.read / NATS,
                 each.retold / NATS,
-                math.log(each.parsed or UNPARSED),
+                math.log(each.by_nearest or UNPARSED),
+                math.log(each.by_mean or UNPARSED),
                 math.log(each.near or FAR),
             ]
             for each in row.signs

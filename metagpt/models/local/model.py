@@ -118,7 +118,7 @@ class LocalModel:
         self._varied = card.varied
         card = replace(card, defaults=settings.defaults.over(card.defaults))
         self._profile = profile_of(reference, card, context_tokens=settings.context_tokens)
-        self._readers = Readers(self._profile, Retelling(card.retold, self._load_retelling)) if card.retold else None
+        self._readers = Readers(Path(path), self._profile, Retelling(card.retold, self._load_retelling)) if card.retold else None
         self._counter = PromptCounter(path)
         self._opening = threading.Lock()
         self._engine: SharedEngine | None = None

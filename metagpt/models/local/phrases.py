@@ -1,8 +1,8 @@
 """A phrase parser: from a goal in English to chains of known steps, by the nearest wordings and by types; nothing is learnt.
 
 The goal is cut into up to three spans at every likely place; each span is matched to the nearest steps of the table (cosines over
-words and character trigrams, one half with the step's nearest wording, the other with the mean of all that it has). Spans whose types
-fit make a chain, read forwards (`double them, then add them up`) or backwards (`the sum of the doubled numbers`).
+words and character trigrams; by one of two measures). Spans whose types fit make a chain, read forwards (`double them, then add them
+up`) or backwards (`the sum of the doubled numbers`).
 """
 
 import heapq
@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from metagpt.models.local.programs import accepts
 from metagpt.models.local.tfidf import Index
 
-__all__ = ["QUOTED", "Chain", "Phrase", "Phrases", "TableGoal", "filled", "follows", "numbers_in", "quoted_in"]
+__all__ = ["QUOTED", "By", "Chain", "Phrase", "Phrases", "TableGoal", "filled", "follows", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -28,8 +28,6 @@ MOST_SPANS = 3
 MOST_CUTS = 10
 NEAREST = 6
 """Steps considered for each span."""
-STEP_COST = 0.05
-"""What a further step costs; of values from 0.03 to 0.1 the best on 120 goals of the training's wordings, seed 11."""
 TYPE_GAIN = 0.05
 """What a chain gains that takes the type whose usual names the goal says; set on the same goals."""
 TRIGRAM_SHARE = 0.4
@@ -45,6 +43,21 @@ _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", 
 _NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS)}
 _EMPTY = frozenset(re.findall(r"\w+", "a an the of in it them its their this that me my i you please write function program python code"))
 
+
+class _Measure(NamedTuple):
+    """How near a span of a goal is to a step, and a chain to the goal."""
+
+    mean: float
+    """Share of the cosine with the mean of all wordings of the step; the rest is that of the nearest of them."""
+    step_cost: float
+    """What a further step costs a chain."""
+
+
+By: TypeAlias = Literal["nearest", "mean"]
+"""What a step is near by: its nearest wording, which knows best what a wording says; or the mean of all, too, which finds more of
+what none says."""
+_MEASURES: Mapping[By, _Measure] = {"nearest": _Measure(mean=0.0, step_cost=0.1), "mean": _Measure(mean=0.5, step_cost=0.05)}
+"""Of costs from 0.03 to 0.1 these are the best on 120 goals of the training's wordings, seed 11."""
 
 TableGoal: TypeAlias = tuple[str, Sequence[tuple[int, Mapping[str, str]]]]
 """A goal, and of each of its steps the number in the table and the values of its slots."""
@@ -121,13 +134,13 @@ class Phrases:
         )
         self._norms = self._index.group_norms(self._owner)
 
-    def parse(self, goal: str, count: int) -> list[Chain]:
+    def parse(self, goal: str, count: int, *, by: By) -> list[Chain]:
         """At most `count` chains for the goal, the best first; none where no word is known."""
-        goal = goal[:MOST_LETTERS]
+        goal, measure = goal[:MOST_LETTERS], _MEASURES[by]
         cuts = sorted({0, *[match.start() for match in _CUT.finditer(goal)][:MOST_CUTS], len(goal)})
-        near = {(start, stop): self._nearest(goal[start:stop]) for start, stop in itertools.combinations(cuts, 2)}
+        near = {(start, stop): self._nearest(goal[start:stop], measure) for start, stop in itertools.combinations(cuts, 2)}
         told = self._told_types(goal)
-        scored = ((_score(order) + TYPE_GAIN * (order[0].phrase.takes in told), order) for order in _orders(near, cuts))
+        scored = ((_score(order, measure) + TYPE_GAIN * (order[0].phrase.takes in told), order) for order in _orders(near, cuts))
         chains: dict[str, Chain] = {}
         for _, order in heapq.nlargest(8 * count, scored, key=lambda pair: pair[0]):
             chain = Chain(phrases=tuple(match.phrase for match in order), steps=tuple(filled(match.phrase, match.span) for match in order))
@@ -135,20 +148,21 @@ class Phrases:
         return list(chains.values())[:count]
 
     def nearness(self, text: str) -> NDArray[np.float64]:
-        """Of each step, how near its wordings are: the nearest one and the mean of all, half and half; zeros where no word is known."""
-        return self._nearness(features(text[:MOST_LETTERS]))
+        """Of each step, how near it is by the mean of its wordings; zeros where no word is known."""
+        return self._nearness(features(text[:MOST_LETTERS]), _MEASURES["mean"])
 
-    def _nearness(self, found: Collection[str]) -> NDArray[np.float64]:
+    def _nearness(self, found: Collection[str], measure: _Measure) -> NDArray[np.float64]:
         nearest = np.zeros(len(self.steps))
         cosines = self._index.nearness(found)
         if cosines is None:
             return nearest
         np.maximum.at(nearest, self._owner, cosines)
-        return (nearest + np.bincount(self._owner, weights=cosines, minlength=len(nearest)) / self._norms) / 2
+        of_mean = np.bincount(self._owner, weights=cosines, minlength=len(nearest)) / self._norms
+        return (1 - measure.mean) * nearest + measure.mean * of_mean
 
-    def _nearest(self, span: str) -> list[_Match]:
+    def _nearest(self, span: str, measure: _Measure) -> list[_Match]:
         found = features(span)
-        nearness = self._nearness(found)
+        nearness = self._nearness(found, measure)
         if not nearness.any():
             return []
         mass = self._index.norm(found)
@@ -202,10 +216,10 @@ def follows(first: Phrase, second: Phrase) -> bool:
     return accepts(second.takes, first.gives) and not second.first_only and not first.last_only
 
 
-def _score(matches: Sequence[_Match]) -> float:
+def _score(matches: Sequence[_Match], measure: _Measure) -> float:
     """How much of the goal is matched how well: the root mean square of the nearness, weighted by mass, less the steps' cost."""
     mass = sum(match.mass**2 for match in matches) or 1.0
-    return math.sqrt(sum((match.mass * match.nearness) ** 2 for match in matches) / mass) - STEP_COST * (len(matches) - 1)
+    return math.sqrt(sum((match.mass * match.nearness) ** 2 for match in matches) / mass) - measure.step_cost * (len(matches) - 1)
 
 
 def numbers_in(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metagpt.models.interface import Candidate, ModelProfile, ModelRequest
@@ -12,6 +13,7 @@ from metagpt.models.local import weighing
 from metagpt.models.local.drafts import DECLINED, Draft
 from metagpt.models.local.prompts import render_prompt
 from metagpt.models.local.retelling import Retelling
+from metagpt.models.local.sign_weights import read_sign_weights
 from metagpt.models.local.weighing import Reading
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ __all__ = ["Readers"]
 class Readers:
     """Both models; see `metagpt.models.local.weighing` for what they are weighed with."""
 
+    folder: Path
+    """Where both models and the weights of the signs are."""
     profile: ModelProfile
     """Of the model that reads."""
     retelling: Retelling
@@ -39,6 +43,9 @@ class Readers:
             request: What was asked; its call is one that is told anew.
             drawn: Its answers.
             drafts: Answers that nobody drew.
+
+        Raises:
+            ModelUnavailableError: the folder lacks the weights of the signs, or the second model.
         """
         readings = weighing.readings_of(drawn, drafts)
         if not readings:
@@ -46,7 +53,9 @@ class Readers:
         read, read_declined, retold, goal_tokens = await self._likelihoods(engine, request, readings)
         declined = sum(candidate.text == DECLINED for candidate in drawn) / len(drawn)
         signs = weighing.signs_of(readings, drawn, drafts, read, retold)
-        shared, none = weighing.shares(signs, declined=declined, read_declined=read_declined, goal_tokens=goal_tokens)
+        shared, none = weighing.shares(
+            signs, read_sign_weights(self.folder), declined=declined, read_declined=read_declined, goal_tokens=goal_tokens
+        )
         return weighing.voted(readings, shared, none, drawn, drafts)
 
     async def ordered(self, engine: Engine, request: ModelRequest, specs: Sequence[dict[str, str]]) -> list[dict[str, str]]:
@@ -54,8 +63,9 @@ class Readers:
         by_reading = {reading: spec for spec in specs if (reading := weighing.reading_of(spec))}
         readings = list(by_reading)
         read, _, retold, _ = await self._likelihoods(engine, request, readings)
-        weights = map(weighing.weight_of, weighing.signs_of(readings, (), (), read, retold))
-        return [by_reading[reading] for _, reading in sorted(zip(weights, readings, strict=True), key=lambda weighed: -weighed[0])]
+        weights = read_sign_weights(self.folder)
+        weighed = [weighing.weight_of(signs, weights) for signs in weighing.signs_of(readings, (), (), read, retold)]
+        return [by_reading[reading] for _, reading in sorted(zip(weighed, readings, strict=True), key=lambda each: -each[0])]
 
     async def _likelihoods(
         self, engine: Engine, request: ModelRequest, readings: Sequence[Reading]

@@ -4,11 +4,12 @@ A small model that reads goals overlooks parts of them; one that tells goals fro
 come from the reading. Rules find readings that the model does not draw, and know nothing of likelihood. So a reading's weight is
 log-linear in all of these, as in Och & Ney 2002 (P02-1038), section 2:
 
-    ln w = SAMPLES ln(n + 1/4) + READ ln p(reading | goal) + RETOLD ln p(goal | reading) - PARSED ln i - NEAR ln j
+    ln w = samples ln(n + 1/4) + read ln p(reading | goal) + retold ln p(goal | reading) - by_nearest ln i - by_mean ln j - near ln k
 
-with n the answers drawn that say so, and i and j its places among the drafts of the two kinds. That none of the readings is meant
-is a logistic regression on four signs: NONE. All weights were fitted to the validation goals and to generated goals of the
-training's own wordings; none to what is held out (`metagpt.lab.embedded.weights_of_signs`).
+with n the answers drawn that say so, and i, j and k its places among the drafts of the three kinds. That none of the readings is meant
+is a logistic regression on four signs. The weights stand in the model folder (`sign_weights`); those of the embedded model were fitted
+to the validation goals and to generated goals of the training's own wordings, none to what is held out
+(`metagpt.lab.embedded.weights_of_signs`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any, TypeAlias
 
 from metagpt.models.interface import Candidate
 from metagpt.models.local.drafts import DECLINED, Draft
+from metagpt.models.local.sign_weights import SignWeights
 
 __all__ = [
     "VOTES",
@@ -38,15 +40,12 @@ __all__ = [
 
 VOTES = 100
 """Of all answers together."""
-SAMPLES, READ, RETOLD, PARSED, NEAR = 0.049, 0.375, 0.306, 0.899, 0.957
 UNPARSED, FAR = math.exp(3.5), math.exp(3.0)
 """Places of a reading that is none of the drafts."""
-NONE = (-0.572, 0.891, 0.165, -0.843, -1.351)
-"""Constant; weights of the share of drawn answers that decline, of how much likelier declining is than the likeliest reading (nats,
-at most 30), of the goal's log-likelihood a token, told from the reading of most weight, and of that reading's share among all."""
 OPENING = 8
 """Tokens that count beside the goal's own: how a goal begins is not told by any reading, and short ones are little else."""
 _MOST_NATS = 30.0
+"""By which declining is likelier than a reading, or less likely."""
 
 Reading: TypeAlias = tuple[str, str]
 """Steps and argument type of a spec."""
@@ -58,8 +57,10 @@ class Signs:
 
     samples: int
     """Drawn answers that say so."""
-    parsed: int | None
-    """Its place among the parser's drafts, the first being 1."""
+    by_nearest: int | None
+    """Its place among the parser's drafts by the nearest wordings, the first being 1."""
+    by_mean: int | None
+    """Its place among those by the mean of all wordings of a step."""
     near: int | None
     """Its place among the readings of goals like this one."""
     read: float
@@ -79,33 +80,37 @@ def scored_text(reading: Reading) -> str:
     return f'{{"in_scope": true, "summary": {json.dumps(reading[0], ensure_ascii=False)}, "signature": "'
 
 
-def shares(signs: Sequence[Signs], *, declined: float, read_declined: float, goal_tokens: int) -> tuple[list[float], float]:
+def shares(
+    signs: Sequence[Signs], weights: SignWeights, *, declined: float, read_declined: float, goal_tokens: int
+) -> tuple[list[float], float]:
     """The probability of each reading, and of none of them; together 1.
 
     Args:
         signs: Of each reading, at least one.
+        weights: How much each sign counts.
         declined: Share of the drawn answers that decline the goal.
         read_declined: Log-likelihood of declining it (nats).
         goal_tokens: Tokens of the goal.
     """
-    weights = [weight_of(each) for each in signs]
-    highest = max(weights)
-    odds = [math.exp(weight - highest) for weight in weights]
-    best = signs[weights.index(highest)]
+    weighed = [weight_of(each, weights) for each in signs]
+    highest = max(weighed)
+    odds = [math.exp(weight - highest) for weight in weighed]
+    best = signs[weighed.index(highest)]
     told = best.retold / (goal_tokens + OPENING)
     of_none = (1.0, declined, likelier_to_decline(signs, read_declined), told, 1 / sum(odds))
-    none = 1 / (1 + math.exp(-sum(weight * sign for weight, sign in zip(NONE, of_none, strict=True))))
+    none = 1 / (1 + math.exp(-sum(weight * sign for weight, sign in zip(weights.none, of_none, strict=True))))
     return [(1 - none) * each / sum(odds) for each in odds], none
 
 
-def weight_of(signs: Signs) -> float:
+def weight_of(signs: Signs, weights: SignWeights) -> float:
     """The logarithm of a reading's weight."""
     return (
-        SAMPLES * math.log(signs.samples + 0.25)
-        + READ * signs.read
-        + RETOLD * signs.retold
-        - PARSED * math.log(signs.parsed or UNPARSED)
-        - NEAR * math.log(signs.near or FAR)
+        weights.samples * math.log(signs.samples + 0.25)
+        + weights.read * signs.read
+        + weights.retold * signs.retold
+        - weights.by_nearest * math.log(signs.by_nearest or UNPARSED)
+        - weights.by_mean * math.log(signs.by_mean or UNPARSED)
+        - weights.near * math.log(signs.near or FAR)
     )
 
 
@@ -125,7 +130,8 @@ def signs_of(
     return [
         Signs(
             samples=drawn.count(reading),
-            parsed=places.get((reading, "parsed")),
+            by_nearest=places.get((reading, "by_nearest")),
+            by_mean=places.get((reading, "by_mean")),
             near=places.get((reading, "near")),
             read=of_reading,
             retold=of_goal,
