@@ -12,10 +12,11 @@ import torch
 from metagpt.errors import ConfigError
 from metagpt.hub import ModelHub
 from metagpt.hub.card import read_card
-from metagpt.lab.embedded.__main__ import RECIPE, main
+from metagpt.lab.embedded.__main__ import main
 from metagpt.lab.embedded.corpus import examples
 from metagpt.lab.embedded.export import export
 from metagpt.lab.embedded.generated import EMBEDDED_GOALS
+from metagpt.lab.embedded.making import READER, make
 from metagpt.lab.jobs import Recipe, RunFolder, read_recipe, run_recipe
 from metagpt.lab.pretraining.answers import AnswerBatches, encode, pack_examples
 from metagpt.lab.pretraining.generated import load_corpus
@@ -25,6 +26,8 @@ from metagpt.lab.pretraining.muon import MuonWithAdam
 from metagpt.lab.pretraining.settings import PretrainSettings
 from metagpt.lab.pretraining.training import train
 from metagpt.lab.train import fit
+from metagpt.models.local.card import read_card as read_served
+from metagpt.models.local.sign_weights import read_sign_weights
 from tests.lab.cut_runs import CutFolder, losses_of, started
 
 WEIGHTS = Path(__file__).parents[2] / "metagpt" / "models" / "embedded_weights"
@@ -51,7 +54,7 @@ def tokenizer():  # type: ignore[no-untyped-def]  # transformers' own type is pr
 
 
 def recipe(**changed: Any) -> Recipe:
-    return read_recipe(RECIPE).overridden({**SMALL, **changed})
+    return read_recipe(READER).overridden({**SMALL, **changed})
 
 
 def settings(**changed: Any) -> PretrainSettings:
@@ -106,9 +109,25 @@ def test_the_command_is_a_short_form_of_the_recipe(tmp_path: Path, monkeypatch: 
     assert main(["train", "--out", str(tmp_path / "run"), "--seed", "5", "--tokens", "100000", "--width", "128", "--workers", "1"]) == 0
     [(given, out)] = ran
     assert out == tmp_path / "run"
-    plain = read_recipe(RECIPE).settings().model_dump()
+    plain = read_recipe(READER).settings().model_dump()
     changed = {name: value for name, value in given.settings().model_dump().items() if value != plain[name]}
     assert changed == {"seed": 5, "steps": 24, "width": 128, "heads": 2, "workers": 1}
+
+
+def test_both_models_are_made_in_one_go_which_goes_on_where_it_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(training: Path, out: Path, *, retelling: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr("metagpt.lab.embedded.making.export", lambda *given, **named: (cut if named else export)(*given, **named))
+        make(tmp_path, changed={**SMALL, "steps": 2})
+    made = [(tmp_path / run / "results.json").stat().st_mtime_ns for run in ("reader", "retelling")]
+    model = make(tmp_path, changed={**SMALL, "steps": 2}, sets=("seen",), goals=3)
+    assert [(tmp_path / run / "results.json").stat().st_mtime_ns for run in ("reader", "retelling")] == made
+    assert RunFolder(tmp_path / "retelling").recipe["base"] == str(model)
+    assert len(read_sign_weights(model).none) == 5
+    assert read_served(model).retold == {"product_manager.specify": "goal"}
+    assert {file.name for file in model.iterdir()} >= {"model.safetensors", "phrases.json", "signs.json", "losses.png", "retelling"}
 
 
 def test_a_run_is_exported_done_or_going_on_and_its_card_draws_the_lineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +148,6 @@ def test_a_run_is_exported_done_or_going_on_and_its_card_draws_the_lineage(tmp_p
     assert scored == {"test_delivered": 0.4, "test_wrong_passed": 0.02, "test_outside_wrong_passed": 0.04}
     assert "Begun by a test." in card.text
     assert card.datasets == tuple(EMBEDDED_GOALS.datasets)
-    from metagpt.models.local.card import read_card as read_served
-
     assert read_served(tmp_path / "shipped").reads["engineer.write_program"] == ("signature", "summary")
 
     monkeypatch.setattr("metagpt.hub.builtin._embedded_folder", lambda: tmp_path / "shipped")

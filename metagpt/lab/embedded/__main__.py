@@ -1,4 +1,4 @@
-"""`python -m metagpt.lab.embedded`: corpus, train, evaluate, serve, export."""
+"""`python -m metagpt.lab.embedded`: make, or its parts corpus, train, weigh, export; and evaluate, serve."""
 
 import argparse
 import random
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-RECIPE = Path(__file__).with_name("recipe.toml")
 SCORES = Path(".metagpt/embedded")
 WEIGHTS = Path(__file__).parents[2] / "models" / "embedded_weights"
 
@@ -24,6 +23,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m metagpt.lab.embedded", description="Make the embedded model: corpus, training, evaluation, export."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    make = commands.add_parser(
+        "make", help="make the whole model from nothing: both trainings, the folder to ship, the weights of the signs"
+    )
+    make.add_argument("--out", type=Path, required=True, help="folder of it all; one that was cut is gone on with")
+    make.add_argument("--device", help="cpu, cuda or mps (default cpu)")
+    for name, of in (
+        ("seed", "same seed, same losses (default 7)"),
+        ("workers", "processes that train together (default 2 for the first model, 1 for the second)"),
+        ("rows", "rows of 256 tokens in a worker's batch (default 16)"),
+    ):
+        make.add_argument(f"--{name}", type=int, help=of)
+    make.set_defaults(command=_make)
 
     corpus = commands.add_parser("corpus", help="print samples of the training corpus")
     corpus.add_argument("--count", type=int, default=20, help="how many examples (default 20)")
@@ -58,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=7)
     evaluate.set_defaults(command=_evaluate)
 
-    weigh = commands.add_parser("weigh", help="fit the weights of the signs by which readings are chosen, and print them")
-    weigh.add_argument("--model", type=Path, default=WEIGHTS, help="folder with both models (default: the shipped ones)")
+    weigh = commands.add_parser("weigh", help="fit the weights of the signs by which readings are chosen")
+    weigh.add_argument("--model", type=Path, default=WEIGHTS, help="folder with both models, which gets them (default: the shipped ones)")
     weigh.add_argument("--count", type=int, default=60, help="goals of each generated set (default 60)")
     weigh.add_argument("--seed", type=int, default=21)
     weigh.set_defaults(command=_weigh)
@@ -94,10 +106,20 @@ def _corpus(options: argparse.Namespace) -> int:
     return 0
 
 
+def _make(options: argparse.Namespace) -> int:
+    from metagpt.lab.embedded.making import make
+
+    named = {name: getattr(options, name) for name in ("seed", "device", "workers", "rows")}
+    model = make(options.out, changed={name: value for name, value in named.items() if value is not None})
+    sys.stdout.write(f"written: {model}\n")
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
+    from metagpt.lab.embedded.making import READER
     from metagpt.lab.jobs import read_recipe, run_recipe
 
-    recipe = read_recipe(RECIPE).overridden(_changed(options))
+    recipe = read_recipe(READER).overridden(_changed(options))
     if options.tokens is not None:
         settings: Any = recipe.settings()
         recipe = recipe.overridden({"steps": max(1, options.tokens // settings.tokens_per_step)})
@@ -132,8 +154,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _weigh(options: argparse.Namespace) -> int:
     from metagpt.lab.embedded.weights_of_signs import fit, gather
+    from metagpt.models.local.sign_weights import write_sign_weights
 
-    sys.stdout.write(f"{fit(list(gather(options.model, count=options.count, seed=options.seed)))}\n")
+    found = fit(list(gather(options.model, count=options.count, seed=options.seed)))
+    write_sign_weights(options.model, found)
+    sys.stdout.write(f"{found}\n")
     return 0
 
 

@@ -54,14 +54,15 @@ it is trained to decline. It does not compute expected values, and examples are 
 
 ## How it is used
 
-{candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, which knows the wordings of the
-training (`phrases.json`), the goals written by hand that one step answers among them, and learns nothing, and up to 16 readings of
-goals written by hand that are like this one. {retelling}For each
-distinct spec four programs are drawn, and where the table has all its steps one is composed of their code, which counts three times as
-much as the four; the one or two commonest that can run stand for the spec. All are run, and examples or agreement decide
-(`metagpt.behaviour`). Where no program gives the results of the goal's examples, up to 60 readings one step away from the likeliest
-are composed and run on them (`metagpt.models.local.variations`). A single sample is far weaker; so is the parser alone
-(`python -m benchmarks.phrase_parser`): model and parser miss different goals.
+{candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, half of them by the nearest
+wording of a step and half by the mean of all that it has; it knows the wordings of the training (`phrases.json`), the goals
+written by hand that one step answers among them, and learns nothing. And up to 16 readings of goals written by hand that are
+like this one. {retelling}
+For each distinct spec four programs are drawn, and where the table has all its steps one is composed of their code, which
+counts three times as much as the four; the one or two commonest that can run stand for the spec. All are run, and examples or
+agreement decide (`metagpt.behaviour`). Where no program gives the results of the goal's examples, up to 60 readings one step
+away from the likeliest are composed and run on them (`metagpt.models.local.variations`). A single sample is far weaker; so is
+the parser alone (`python -m benchmarks.phrase_parser`): model and parser miss different goals.
 
 ## Data
 
@@ -79,7 +80,8 @@ which primitives were missing; the test goals, written without a look at any tra
 {steps} steps, {tokens:.1f} million tokens (packed rows of {length}, every example seeing only itself, loss on answers alone); Muon for
 matrices, AdamW for the rest; rate up in {warmup} steps, level, down to zero over the last {decay:.0%}; exponential mean of the weights;
 bfloat16. Validation loss {validation:.3f}. Seed {seed}, {workers} processes.
-`metagpt lab run metagpt/lab/embedded/recipe.toml` does it again.
+`metagpt lab run metagpt/lab/embedded/recipe.toml` does it again, and `python -m metagpt.lab.embedded make --out FOLDER` all that
+stands here.
 {history}
 
 ![Losses](losses.png)
@@ -100,11 +102,11 @@ passed, at the price of right ones not verified. A confident wrong program happe
 """
 
 
-_RETELLING = """A second model of the same
-shape (`retelling/`), trained from these weights the other way round, from steps to goals (`metagpt lab run
-metagpt/lab/embedded/retelling.toml`), says how likely each reading would have been put as the goal is. By that, by how likely this
-model finds it, and by where it comes from, 100 votes are shared out (`metagpt.models.local.weighing`; what each sign counts was
-fitted by `python -m metagpt.lab.embedded weigh`); those without a vote only join where the goal states examples, with one program each. """
+_RETELLING = """A second model of the same shape (`retelling/`), trained from these weights the other way round, from steps to goals
+(`metagpt lab run metagpt/lab/embedded/retelling.toml`), says how likely each reading would have been put as the goal is. By that, by
+how likely this model finds it, and by where it comes from, 100 votes are shared out (`metagpt.models.local.weighing`; what
+each sign counts, `signs.json`, was fitted by `python -m metagpt.lab.embedded weigh`); those without a vote only join where
+the goal states examples, with one program each. """
 
 
 @dataclass(frozen=True, kw_only=True)
