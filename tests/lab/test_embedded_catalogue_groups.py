@@ -101,6 +101,6 @@ def test_the_phrase_parser_knows_the_steps_on_groups() -> None:
     table = phrase_table()
     phrases = Phrases([Phrase(**{**step, "wordings": tuple(step["wordings"])}) for step in table["steps"]], table["nouns"])
     goal = "the total for every name in a dictionary of lists of scores"
-    chain = next(chain for chain in phrases.parse(goal, 5, by="mean") if chain.phrases[0].takes == "dict[str, list[int]]")
+    chain = next(chain for chain in phrases.parse(goal, 5) if chain.phrases[0].takes == "dict[str, list[int]]")
     assert table["arguments"][chain.phrases[0].takes] == "scores"
     assert chain.steps == ("add up each list of the dictionary",)

@@ -12,6 +12,7 @@ import pytest
 from metagpt.actions.sandbox import open_sandbox
 from metagpt.behaviour import Outcome, holds, observe
 from metagpt.lab.embedded import mutations
+from metagpt.lab.embedded.__main__ import WEIGHTS
 from metagpt.lab.embedded.catalogue import load_primitives, random_step
 from metagpt.lab.embedded.chain import Chain, chain_inputs, is_sensible, random_chain
 from metagpt.lab.embedded.corpus import Example, ask, examples, training_chain
@@ -22,6 +23,7 @@ from metagpt.lab.embedded.phrase_table import phrase_table
 from metagpt.lab.embedded.properties import holding_properties
 from metagpt.lab.embedded.sentences import Speaker
 from metagpt.lab.embedded.written import find_chain
+from metagpt.models.local.drafts import PHRASES_FILE
 
 
 @cache
@@ -133,6 +135,11 @@ def test_the_phrase_table_holds_no_wording_that_is_held_out() -> None:
     for primitive, step in zip(load_primitives(), phrase_table()["steps"], strict=True):
         assert step["step"] == primitive.step
         assert not [text for text in step["wordings"] if is_held_wording(primitive.id, text)]
+
+
+def test_the_shipped_table_is_that_of_the_catalogue() -> None:
+    shipped = json.loads((WEIGHTS / PHRASES_FILE).read_text(encoding="utf-8"))
+    assert shipped == json.loads(json.dumps(phrase_table())), "found another table beside the weights; expected export's of today"
 
 
 def test_verbs_are_inflected() -> None:

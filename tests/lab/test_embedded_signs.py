@@ -50,13 +50,13 @@ def _rows(count: int) -> list[Weighed]:
     for _ in range(count):
         signs = [
             Signs(
-                samples=rng.randrange(9), near=rng.choice((None, 2)),
-                by_nearest=rng.choice((None, 1, 4)), by_mean=rng.choice((None, 1, 4)), read=-rng.uniform(0, 20), retold=-rng.uniform(20, 60),
+                samples=rng.randrange(9), parsed=rng.choice((None, 1, 4)), near=rng.choice((None, 2)),
+                read=-rng.uniform(0, 20), retold=-rng.uniform(20, 60),
             )
             for _ in range(6)
         ]  # fmt: skip
         weights = [
-            0.5 * math.log(each.samples + 0.25) + 0.4 * each.read + 0.2 * each.retold - 0.7 * math.log(each.by_mean or 33) for each in signs
+            0.5 * math.log(each.samples + 0.25) + 0.4 * each.read + 0.2 * each.retold - 0.7 * math.log(each.parsed or 33) for each in signs
         ]
         highest = max(weights)
         [right] = rng.choices(range(6), [math.exp(weight - highest) for weight in weights])
@@ -76,8 +76,7 @@ def test_the_weights_that_made_the_choices_are_found_again() -> None:
     assert found.samples == pytest.approx(0.5, abs=0.15)
     assert found.read == pytest.approx(0.4, abs=0.06)
     assert found.retold == pytest.approx(0.2, abs=0.04)
-    assert found.by_mean == pytest.approx(0.7, abs=0.15)
-    assert found.by_nearest == pytest.approx(0, abs=0.15)
+    assert found.parsed == pytest.approx(0.7, abs=0.15)
     assert found.near == pytest.approx(0, abs=0.15)
     assert found.none[1] > 2  # who declines often means none
     assert abs(found.none[3]) < 1  # no sign of it here

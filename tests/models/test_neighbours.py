@@ -1,6 +1,5 @@
 """Readings taken over from goals that are like this one."""
 
-import numpy as np
 import pytest
 
 from metagpt.models.local.neighbours import Neighbours, ReadGoal
@@ -57,9 +56,3 @@ def test_nearness_is_the_cosine_of_weights_by_rarity() -> None:
     # weights: a and c are in two of three rows, ln 1.5 = 0.4055; b in one, ln 3 = 1.0986
     assert found == pytest.approx([1.0986**2 / (1.1711 * 1.1711), 0.4055**2 / (1.1711 * 0.5734), 0.4055 / 1.1711], abs=1e-3)
     assert index.nearness(["unknown"]) is None
-
-
-def test_the_norm_of_a_group_is_the_length_of_the_sum_of_its_unit_vectors() -> None:
-    index = Index([["a", "b"], ["a", "c"], ["c"], []])
-    # weights: a and c are in two of four rows, ln 2; b in one, ln 4. Unit vectors: (0.4472, 0.8944, 0), (0.7071, 0, 0.7071), (0, 0, 1)
-    assert index.group_norms(np.array([0, 0, 1, 2])) == pytest.approx([(1.1543**2 + 0.8944**2 + 0.7071**2) ** 0.5, 1, 1], abs=1e-3)

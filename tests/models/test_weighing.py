@@ -13,12 +13,10 @@ from metagpt.models.local.drafts import DECLINED, Draft
 from metagpt.models.local.sign_weights import SignWeights, read_sign_weights, write_sign_weights
 from metagpt.models.local.weighing import VOTES, Signs, readings_of, shares, signs_of, voted
 
-PLAIN = Signs(samples=2, by_nearest=None, by_mean=None, near=None, read=-3.0, retold=-20.0)
+PLAIN = Signs(samples=2, parsed=None, near=None, read=-3.0, retold=-20.0)
 
 
-WEIGHTS = SignWeights(
-    samples=0.3, read=0.4, retold=0.2, by_nearest=0.7, by_mean=0.5, near=0.9, none=(-0.6, 0.9, 0.2, -0.8, -1.4),
-)  # fmt: skip
+WEIGHTS = SignWeights(samples=0.3, read=0.4, retold=0.2, parsed=0.7, near=0.9, none=(-0.6, 0.9, 0.2, -0.8, -1.4))
 
 
 def _spec(summary: str, takes: str = "str", name: str = "f") -> str:
@@ -35,8 +33,7 @@ def _shares(*signs: Signs, declined: float = 0.0, read_declined: float = -30.0) 
         (replace(PLAIN, samples=5), (5.25 / 2.25) ** WEIGHTS.samples),
         (replace(PLAIN, read=-2.0), math.exp(WEIGHTS.read)),
         (replace(PLAIN, retold=-18.0), math.exp(2 * WEIGHTS.retold)),
-        (replace(PLAIN, by_nearest=1), math.exp(3.5 * WEIGHTS.by_nearest)),
-        (replace(PLAIN, by_mean=1), math.exp(3.5 * WEIGHTS.by_mean)),
+        (replace(PLAIN, parsed=1), math.exp(3.5 * WEIGHTS.parsed)),
         (replace(PLAIN, near=2), (math.exp(3.0) / 2) ** WEIGHTS.near),
     ],
 )
@@ -57,24 +54,20 @@ def test_none_is_the_likelier_the_more_decline_and_the_less_the_goal_is_told() -
 
 def test_readings_are_told_apart_by_steps_and_type() -> None:
     drawn = [Candidate(text=text) for text in (_spec("a"), _spec("a", name="g"), _spec("a", "int"), DECLINED, "[1]", '{"summary": "cut')]
-    drafts = [
-        Draft(text=_spec("a"), kind="by_nearest", place=1),
-        Draft(text=_spec("a"), kind="by_mean", place=2),
-        Draft(text=_spec("b"), kind="near", place=3),
-    ]
+    drafts = [Draft(text=_spec("a"), kind="parsed", place=1), Draft(text=_spec("b"), kind="near", place=3)]
     readings = readings_of(drawn, drafts)
     assert readings == [("a", "str"), ("a", "int"), ("b", "str")]
     signs = signs_of(readings, drawn, drafts, [-1.0, -2.0, -3.0], [-4.0, -5.0, -6.0])
     assert signs == [
-        Signs(samples=2, by_nearest=1, by_mean=2, near=None, read=-1.0, retold=-4.0),
-        Signs(samples=1, by_nearest=None, by_mean=None, near=None, read=-2.0, retold=-5.0),
-        Signs(samples=0, by_nearest=None, by_mean=None, near=3, read=-3.0, retold=-6.0),
+        Signs(samples=2, parsed=1, near=None, read=-1.0, retold=-4.0),
+        Signs(samples=1, parsed=None, near=None, read=-2.0, retold=-5.0),
+        Signs(samples=0, parsed=None, near=3, read=-3.0, retold=-6.0),
     ]
 
 
 def test_votes_are_whole_and_go_to_every_answer_that_says_so() -> None:
     drawn = [Candidate(text=text, logprob=-1.0) for text in (_spec("a"), DECLINED, _spec("a", name="g"), "[1]")]
-    drafts = [Draft(text=_spec("a", name="h"), kind="by_mean", place=1), Draft(text=_spec("b"), kind="by_mean", place=2)]
+    drafts = [Draft(text=_spec("a", name="h"), kind="parsed", place=1), Draft(text=_spec("b"), kind="parsed", place=2)]
     readings = readings_of(drawn, drafts)
     answers = voted(readings, [0.555, 0.3], 0.145, drawn, drafts)
     assert [(answer.text, answer.votes) for answer in answers] == [
@@ -90,7 +83,7 @@ def test_votes_are_whole_and_go_to_every_answer_that_says_so() -> None:
 
 
 def test_the_likeliest_drafts_come_first_without_votes_too() -> None:
-    drafts = [Draft(text=_spec(name), kind="by_mean", place=place) for place, name in enumerate("bcd", 1)]
+    drafts = [Draft(text=_spec(name), kind="parsed", place=place) for place, name in enumerate("bcd", 1)]
     readings = [(name, "str") for name in "abcd"]
     answers = voted(readings, [0.99, 0.001, 0.004, 0.002], 0.003, [Candidate(text=_spec("a"))], drafts)
     assert [answer.text for answer in answers[1:4]] == [_spec("c"), _spec("d"), _spec("b")]

@@ -54,10 +54,8 @@ it is trained to decline. It does not compute expected values, and examples are 
 
 ## How it is used
 
-{candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, half of them by the nearest
-wording of a step and half by the mean of all that it has; it knows the wordings of the training (`phrases.json`), the goals
-written by hand that one step answers among them, and learns nothing. And up to 16 readings of goals written by hand that are
-like this one. {retelling}
+{candidates} specs are sampled for a goal. Beside them stand up to 24 drafts of a phrase parser, which knows the wordings of the
+training (`phrases.json`) and learns nothing, and up to 16 readings of goals written by hand that are like this one. {retelling}
 For each distinct spec four programs are drawn, and where the table has all its steps one is composed of their code, which
 counts three times as much as the four; the one or two commonest that can run stand for the spec. All are run, and examples or
 agreement decide (`metagpt.behaviour`). Where no program gives the results of the goal's examples, up to 60 readings one step

@@ -127,18 +127,17 @@ def _gives(run: Callable[[Any], Any], argument: Any, expected: Any) -> bool | No
 def fit(rows: Sequence[Weighed]) -> SignWeights:
     """The weights under which the right readings are likeliest, and whether there is one."""
     among = [(_features(row), torch.tensor(row.right)) for row in rows if any(row.right)]
-    weights = _minimum(6, lambda w: torch.stack([_surprise(features @ w, right) for features, right in among]).mean())
+    weights = _minimum(5, lambda w: torch.stack([_surprise(features @ w, right) for features, right in among]).mean())
     signs = torch.tensor([_signs_of_none(row, weights) for row in rows], dtype=torch.float64)
     is_none = torch.tensor([not any(row.right) for row in rows], dtype=torch.float64)
     none = _minimum(5, lambda w: binary_cross_entropy_with_logits(signs @ w, is_none))
-    samples, read, retold, by_nearest, by_mean, near = weights.tolist()
+    samples, read, retold, parsed, near = weights.tolist()
     constant, declined, likelier, told, share = none.tolist()
     return SignWeights(
         samples=samples,
         read=read / NATS,
         retold=retold / NATS,
-        by_nearest=-by_nearest,
-        by_mean=-by_mean,
+        parsed=-parsed,
         near=-near,
         none=(constant, declined, likelier / NATS, told, share),
     )
@@ -151,8 +150,7 @@ def _features(row: Weighed) -> Tensor:
                 math.log(each.samples + 0.25),
                 each.read / NATS,
                 each.retold / NATS,
-                math.log(each.by_nearest or UNPARSED),
-                math.log(each.by_mean or UNPARSED),
+                math.log(each.parsed or UNPARSED),
                 math.log(each.near or FAR),
             ]
             for each in row.signs

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["DECLINED", "PHRASES_FILE", "Draft", "Drafts"]
 
 PHRASES_FILE = "phrases.json"
-"""Of a model folder: `steps`, `nouns`, `arguments`, and `goals` if there; see `Phrases` and `Neighbours`."""
-NUM_PARSED = 12
-"""By each measure."""
+"""Of a model folder: `steps`, `nouns` and `arguments`; see `Phrases`. `goals`, if there, see `Neighbours`: each with the numbers and
+slots of its steps."""
+NUM_PARSED = 24
 NUM_NEIGHBOURS = 16
 NUM_VARIED = 60
 """Of 120 validation goals and 120 of held-out wordings, more found no right one."""
@@ -39,7 +39,7 @@ DECLINED = '{"in_scope": false, "summary": "", "signature": "", "examples": []}'
 _NAMED = re.compile(r"\bdef\s+([A-Za-z_]\w*)|\b(?:called|named|name it|call it|function)\s+[`'\"]?([A-Za-z_]\w*_\w+)|\b([a-z]\w*_\w+)\s*\(")
 
 
-Kind: TypeAlias = Literal["by_nearest", "by_mean", "near", "composed"]
+Kind: TypeAlias = Literal["parsed", "near", "composed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Draft:
 
     text: str
     kind: Kind
-    """A goal parsed by one of the two measures of `phrases`, or read as one that is near; a program composed of the code of its steps."""
+    """A goal parsed by the wordings of the table, or read as one that is near; a program composed of the code of its steps."""
     place: int
     """Among those of its kind, the first being 1."""
 
@@ -75,8 +75,7 @@ class Drafts:
             return () if program is None else (Draft(text=program, kind="composed", place=1),)
         goal = str(request.context[key])
         kinds: dict[Kind, list[Chain]] = {
-            "by_nearest": self._phrases.parse(goal, NUM_PARSED, by="nearest"),
-            "by_mean": self._phrases.parse(goal, NUM_PARSED, by="mean"),
+            "parsed": self._phrases.parse(goal, NUM_PARSED),
             "near": self._neighbours.of(goal, NUM_NEIGHBOURS) if self._neighbours else [],
         }
         return tuple(
@@ -135,7 +134,7 @@ class Drafts:
     def _phrases(self) -> Phrases:
         from metagpt.models.local.phrases import Phrases
 
-        return Phrases(self._steps, self._table["nouns"], self._table.get("goals", ()))
+        return Phrases(self._steps, self._table["nouns"])
 
     @cached_property
     def _variations(self) -> Variations:

@@ -1,8 +1,8 @@
 """A phrase parser: from a goal in English to chains of known steps, by the nearest wordings and by types; nothing is learnt.
 
-The goal is cut into up to three spans at every likely place; each span is matched to the nearest steps of the table (cosines over
-words and character trigrams; by one of two measures). Spans whose types fit make a chain, read forwards (`double them, then add them
-up`) or backwards (`the sum of the doubled numbers`).
+The goal is cut into up to three spans at every likely place; each span is matched to the nearest wordings of the table (cosine
+over words and character trigrams). Spans whose types fit make a chain, read forwards (`double them, then add them up`) or
+backwards (`the sum of the doubled numbers`).
 """
 
 import heapq
@@ -10,9 +10,8 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from metagpt.models.local.programs import accepts
 from metagpt.models.local.tfidf import Index
 
-__all__ = ["QUOTED", "By", "Chain", "Phrase", "Phrases", "TableGoal", "filled", "follows", "numbers_in", "quoted_in"]
+__all__ = ["QUOTED", "Chain", "Phrase", "Phrases", "filled", "follows", "numbers_in", "quoted_in"]
 
 MOST_LETTERS = 500
 """Of a goal; the rest is not read."""
@@ -28,6 +27,8 @@ MOST_SPANS = 3
 MOST_CUTS = 10
 NEAREST = 6
 """Steps considered for each span."""
+STEP_COST = 0.1
+"""What a further step costs; of values from 0 to 0.17 the best on 120 goals of the training's wordings, seed 11."""
 TYPE_GAIN = 0.05
 """What a chain gains that takes the type whose usual names the goal says; set on the same goals."""
 TRIGRAM_SHARE = 0.4
@@ -42,25 +43,6 @@ QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`")
 _NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS)}
 _EMPTY = frozenset(re.findall(r"\w+", "a an the of in it them its their this that me my i you please write function program python code"))
-
-
-class _Measure(NamedTuple):
-    """How near a span of a goal is to a step, and a chain to the goal."""
-
-    mean: float
-    """Share of the cosine with the mean of all wordings of the step; the rest is that of the nearest of them."""
-    step_cost: float
-    """What a further step costs a chain."""
-
-
-By: TypeAlias = Literal["nearest", "mean"]
-"""What a step is near by: its nearest wording, which knows best what a wording says; or the mean of all, too, which finds more of
-what none says."""
-_MEASURES: Mapping[By, _Measure] = {"nearest": _Measure(mean=0.0, step_cost=0.1), "mean": _Measure(mean=0.5, step_cost=0.05)}
-"""Of costs from 0.03 to 0.1 these are the best on 120 goals of the training's wordings, seed 11."""
-
-TableGoal: TypeAlias = tuple[str, Sequence[tuple[int, Mapping[str, str]]]]
-"""A goal, and of each of its steps the number in the table and the values of its slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,35 +94,31 @@ class _Match:
 
 
 class Phrases:
-    """All wordings, searchable; about 30 ms for a goal among 20,000 wordings."""
+    """All wordings, searchable; about 20 ms for a goal among 12,000 wordings."""
 
-    def __init__(self, phrases: Sequence[Phrase], nouns: Mapping[str, Sequence[str]], goals: Iterable[TableGoal] = ()) -> None:
+    def __init__(self, phrases: Sequence[Phrase], nouns: Mapping[str, Sequence[str]]) -> None:
         """The table.
 
         Args:
             phrases: The steps.
             nouns: From each type to how people call a value of it: `list[int]` to `a list of numbers`.
-            goals: Goals whose steps are known; those of one step are further wordings of it.
         """
         self.steps, self._nouns = phrases, nouns
-        wordings = [(number, text) for number, phrase in enumerate(phrases) for text in phrase.wordings]
-        wordings += [(steps[0][0], goal) for goal, steps in goals if len(steps) == 1]
-        rows = [(number, features(text)) for number, text in wordings]
+        rows = [(number, features(text)) for number, phrase in enumerate(phrases) for text in phrase.wordings]
         self._owner = np.array([number for number, _ in rows])
         self._index = Index(
             [found for _, found in rows],
             factor=lambda feature: TRIGRAM_SHARE if feature[0] == "~" else 1.0,
             unknown=lambda feature: UNKNOWN_TRIGRAM if feature[0] == "~" else UNKNOWN_WORD,
         )
-        self._norms = self._index.group_norms(self._owner)
 
-    def parse(self, goal: str, count: int, *, by: By) -> list[Chain]:
+    def parse(self, goal: str, count: int) -> list[Chain]:
         """At most `count` chains for the goal, the best first; none where no word is known."""
-        goal, measure = goal[:MOST_LETTERS], _MEASURES[by]
+        goal = goal[:MOST_LETTERS]
         cuts = sorted({0, *[match.start() for match in _CUT.finditer(goal)][:MOST_CUTS], len(goal)})
-        near = {(start, stop): self._nearest(goal[start:stop], measure) for start, stop in itertools.combinations(cuts, 2)}
+        near = {(start, stop): self._nearest(goal[start:stop]) for start, stop in itertools.combinations(cuts, 2)}
         told = self._told_types(goal)
-        scored = ((_score(order, measure) + TYPE_GAIN * (order[0].phrase.takes in told), order) for order in _orders(near, cuts))
+        scored = ((_score(order) + TYPE_GAIN * (order[0].phrase.takes in told), order) for order in _orders(near, cuts))
         chains: dict[str, Chain] = {}
         for _, order in heapq.nlargest(8 * count, scored, key=lambda pair: pair[0]):
             chain = Chain(phrases=tuple(match.phrase for match in order), steps=tuple(filled(match.phrase, match.span) for match in order))
@@ -148,26 +126,24 @@ class Phrases:
         return list(chains.values())[:count]
 
     def nearness(self, text: str) -> NDArray[np.float64]:
-        """Of each step, how near it is by the mean of its wordings; zeros where no word is known."""
-        return self._nearness(features(text[:MOST_LETTERS]), _MEASURES["mean"])
+        """Of each step, that of its nearest wording; zeros where no word is known."""
+        return self._best(features(text[:MOST_LETTERS]))
 
-    def _nearness(self, found: Collection[str], measure: _Measure) -> NDArray[np.float64]:
-        nearest = np.zeros(len(self.steps))
-        cosines = self._index.nearness(found)
-        if cosines is None:
-            return nearest
-        np.maximum.at(nearest, self._owner, cosines)
-        of_mean = np.bincount(self._owner, weights=cosines, minlength=len(nearest)) / self._norms
-        return (1 - measure.mean) * nearest + measure.mean * of_mean
+    def _best(self, found: Collection[str]) -> NDArray[np.float64]:
+        best = np.zeros(len(self.steps))
+        nearness = self._index.nearness(found)
+        if nearness is not None:
+            np.maximum.at(best, self._owner, nearness)
+        return best
 
-    def _nearest(self, span: str, measure: _Measure) -> list[_Match]:
+    def _nearest(self, span: str) -> list[_Match]:
         found = features(span)
-        nearness = self._nearness(found, measure)
-        if not nearness.any():
+        best = self._best(found)
+        if not best.any():
             return []
         mass = self._index.norm(found)
-        order = np.argsort(-nearness, kind="stable")[:NEAREST]
-        return [_Match(self.steps[number], float(nearness[number]), mass, span) for number in order]
+        order = np.argsort(-best, kind="stable")[:NEAREST]
+        return [_Match(self.steps[number], float(best[number]), mass, span) for number in order]
 
     def _told_types(self, goal: str) -> set[str]:
         """The types whose longest usual name stands in the goal."""
@@ -216,10 +192,10 @@ def follows(first: Phrase, second: Phrase) -> bool:
     return accepts(second.takes, first.gives) and not second.first_only and not first.last_only
 
 
-def _score(matches: Sequence[_Match], measure: _Measure) -> float:
+def _score(matches: Sequence[_Match]) -> float:
     """How much of the goal is matched how well: the root mean square of the nearness, weighted by mass, less the steps' cost."""
     mass = sum(match.mass**2 for match in matches) or 1.0
-    return math.sqrt(sum((match.mass * match.nearness) ** 2 for match in matches) / mass) - measure.step_cost * (len(matches) - 1)
+    return math.sqrt(sum((match.mass * match.nearness) ** 2 for match in matches) / mass) - STEP_COST * (len(matches) - 1)
 
 
 def numbers_in(text: str) -> list[str]:

@@ -25,9 +25,8 @@ class SignWeights:
     """Of a nat of the reading, given the goal."""
     retold: float
     """Of a nat of the goal, given the reading."""
-    by_nearest: float
-    """Of the logarithm of its place among the parser's drafts by the nearest wordings, downwards; of the next two likewise."""
-    by_mean: float
+    parsed: float
+    """Of the logarithm of its place among the parser's drafts, downwards; likewise of the next."""
     near: float
     none: Annotated[tuple[float, ...], Field(min_length=5, max_length=5)]
     """That none of the readings is meant: a constant; weights of the share of drawn answers that decline, of how much likelier declining

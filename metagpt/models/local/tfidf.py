@@ -39,19 +39,6 @@ class Index:
         self._unknown = unknown
         self._num_rows = len(rows)
 
-    def group_norms(self, groups: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Of each group of rows the length of the sum of their unit vectors: cosines added up, divided by it, are those with the mean.
-
-        Args:
-            groups: The group of each of the N rows, from 0 on.
-        """
-        num_features = len(self._starts) - 1
-        features = np.repeat(np.arange(num_features), np.diff(self._starts))
-        cells, places = np.unique(groups[self._owners] * num_features + features, return_inverse=True)
-        sums = np.bincount(places, weights=self._shares)
-        norms = np.sqrt(np.bincount(cells // num_features, weights=sums**2, minlength=int(groups.max()) + 1))
-        return np.where(norms == 0, 1, norms)
-
     def norm(self, found: Collection[str]) -> float:
         """The length of a query's vector: how much it says."""
         return math.sqrt(sum(self._weight(feature) ** 2 for feature in set(found)))

@@ -4,11 +4,11 @@ A small model that reads goals overlooks parts of them; one that tells goals fro
 come from the reading. Rules find readings that the model does not draw, and know nothing of likelihood. So a reading's weight is
 log-linear in all of these, as in Och & Ney 2002 (P02-1038), section 2:
 
-    ln w = samples ln(n + 1/4) + read ln p(reading | goal) + retold ln p(goal | reading) - by_nearest ln i - by_mean ln j - near ln k
+    ln w = samples ln(n + 1/4) + read ln p(reading | goal) + retold ln p(goal | reading) - parsed ln i - near ln j
 
-with n the answers drawn that say so, and i, j and k its places among the drafts of the three kinds. That none of the readings is meant
-is a logistic regression on four signs. The weights stand in the model folder (`sign_weights`); those of the embedded model were fitted
-to the validation goals and to generated goals of the training's own wordings, none to what is held out
+with n the answers drawn that say so, and i and j its places among the drafts of the two kinds. That none of the readings is meant
+is a logistic regression on four signs. The weights stand in the model folder (`sign_weights`); those of the embedded model were
+fitted to the validation goals and to generated goals of the training's own wordings, none to what is held out
 (`metagpt.lab.embedded.weights_of_signs`).
 """
 
@@ -57,10 +57,8 @@ class Signs:
 
     samples: int
     """Drawn answers that say so."""
-    by_nearest: int | None
-    """Its place among the parser's drafts by the nearest wordings, the first being 1."""
-    by_mean: int | None
-    """Its place among those by the mean of all wordings of a step."""
+    parsed: int | None
+    """Its place among the parser's drafts, the first being 1."""
     near: int | None
     """Its place among the readings of goals like this one."""
     read: float
@@ -108,8 +106,7 @@ def weight_of(signs: Signs, weights: SignWeights) -> float:
         weights.samples * math.log(signs.samples + 0.25)
         + weights.read * signs.read
         + weights.retold * signs.retold
-        - weights.by_nearest * math.log(signs.by_nearest or UNPARSED)
-        - weights.by_mean * math.log(signs.by_mean or UNPARSED)
+        - weights.parsed * math.log(signs.parsed or UNPARSED)
         - weights.near * math.log(signs.near or FAR)
     )
 
@@ -130,8 +127,7 @@ def signs_of(
     return [
         Signs(
             samples=drawn.count(reading),
-            by_nearest=places.get((reading, "by_nearest")),
-            by_mean=places.get((reading, "by_mean")),
+            parsed=places.get((reading, "parsed")),
             near=places.get((reading, "near")),
             read=of_reading,
             retold=of_goal,
