@@ -205,7 +205,8 @@ def _evidence(requirements: Requirements, checks: Checks, choice: Choice, trial:
     parts = [_counted(right[:given], "example", "of the goal"), _counted(right[given:], "case", "of the requirements")]
     if requirements.is_sampled and trial.outcomes:
         agreeing = round(choice.agreement * requirements.drawn)
-        parts.append(f"{agreeing} of {requirements.drawn} votes agree on {len(trial.outcomes)} inputs")
+        agreed = f"{agreeing} of {requirements.drawn} votes agree on {len(trial.outcomes)} inputs"
+        parts.append(agreed if agreeing else f"none of {requirements.drawn} votes counts for it")
     elif checks.source:
         parts.append("tests written from the requirements")
     return "; ".join(filter(None, parts)) or "nothing that could be tested"
