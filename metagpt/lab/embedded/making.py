@@ -24,8 +24,8 @@ def make(out: Path, *, changed: Mapping[str, Any], sets: tuple[str, ...] = SETS,
     Args:
         out: Gets the run folders `reader` and `retelling`, and `model`.
         changed: Settings of both recipes that are to be other than there.
-        sets: Goals that the signs are fitted to; `goals` of each that is generated.
-        goals: See there.
+        sets: The sets of goals that the signs are fitted to.
+        goals: How many of each set that is generated.
 
     Raises:
         ConfigError: a setting that cannot be, or a folder that is no run.
