@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -129,7 +130,11 @@ class Environment:
         self._log = log
         self._outbox = Outbox(state, setting.clock)
         self._inbox: _Batch = []
+        self._unwritten: tuple[_Batch, Awaitable[None]] | None = None
+        """What the journal has been given and does not hold yet."""
         self._wake: asyncio.Future[None] | None = None
+        self._context = Context()
+        """Of whoever runs the team: each task gets a copy of it, and none what another task has set."""
         self._grants: dict[tuple[str, str, int], asyncio.Future[int | None]] = {}
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._raised: dict[str, BaseException] = {}
@@ -180,6 +185,7 @@ class Environment:
         Raises:
             JournalError: the journal could not be written; the run stays as last committed.
         """
+        self._context = copy_context()
         try:
             self._inbox.insert(0, (first, None))
             self._catch_up()
@@ -192,6 +198,8 @@ class Environment:
         except BaseException as error:
             self.failure = error
             await self._stop_tasks()
+            if self._unwritten is not None:  # nobody may write after the lock is let go
+                await asyncio.gather(self._unwritten[1], return_exceptions=True)
             self._tell_failure(error)
             raise
         finally:
@@ -202,16 +210,39 @@ class Environment:
 
     async def _step(self) -> None:
         """Journal everything that has come in, decide it, perform what follows."""
-        if not self._inbox:
+        if not self._inbox and self._unwritten is None:
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
             self._wake = None
         if self._broken is not None:
             raise self._broken
-        batch, self._inbox = self._inbox, []
-        batch, written = self._append(batch)
+        if self._unwritten is None:
+            batch, self._inbox = self._inbox, []
+            batch, written = self._append(batch)
+        else:
+            (batch, written), self._unwritten = self._unwritten, None
         if written is not None:
             await _finished(written)
+        self._act(batch)
+
+    def _report(self, outcome: Tick) -> None:
+        """Post a handler's outcome, or take the loop's step at once: where nobody else is at work, no batch is to be waited for."""
+        if self._tasks or self._inbox or self._wake is None or self._wake.done():
+            self.post(outcome)
+            return
+        try:
+            batch, written = self._append([(outcome, None)])
+            if written is None:
+                self._act(batch)
+            else:
+                self._unwritten = batch, written
+        except BaseException as error:  # noqa: BLE001 - of the runtime itself: the loop raises it
+            self._broken = error
+        if self._end is not None or self._broken is not None or self._unwritten is not None:
+            self._wake_up()
+
+    def _act(self, batch: _Batch) -> None:
+        """Decide what is recorded, and perform what follows."""
         for tick, done in batch:
             for command in self._decide(tick):
                 if self._end is None:
@@ -290,7 +321,8 @@ class Environment:
     def _perform(self, command: Command) -> None:
         match command:
             case StartHandler(invocation):
-                self._tasks[asyncio.get_running_loop().create_task(self._handle(invocation))] = None
+                task = asyncio.get_running_loop().create_task(self._handle(invocation), context=self._context.copy())
+                self._tasks[task] = None
             case EvaluateWhen(invocation):
                 self._spawn(self._evaluate_when(invocation))
             case PlaceCall(invocation, key, nth, max_tokens):
@@ -307,7 +339,7 @@ class Environment:
                 self._end = command
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
         self._tasks[task] = None
         task.add_done_callback(self._task_ended)
 
@@ -344,12 +376,13 @@ class Environment:
         task = asyncio.current_task()
         assert task is not None, "handlers run as tasks"
         execution: Execution | None = None
+        outcome: Tick | None = None
         try:
             role = self._setting.roles[invocation.handler.role]
             if role.action_sources:
                 role = role.with_opened(await self._sources.actions(role.action_sources))
             execution = Execution(self, invocation, task, agent=role, memory=self._setting.memories[invocation.handler.role])
-            self.post(await self._outcome(invocation, role, execution))
+            outcome = await self._outcome(invocation, role, execution)
         except asyncio.CancelledError:
             if self._end is not None or _is_cancelling():
                 raise
@@ -366,6 +399,8 @@ class Environment:
             if execution is not None:
                 execution.close()
             self._tasks.pop(task, None)
+        if outcome is not None:
+            self._report(outcome)
 
     async def _outcome(self, invocation: Invocation, role: RunRole, execution: Execution) -> HandlerEnded | OutputProposed:
         copy = role.for_attempt(execution)

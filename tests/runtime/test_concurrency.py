@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,27 @@ async def test_a_role_handles_one_message_at_a_time_in_journal_order() -> None:
 
     await Team([Speaker(), Worker()]).run("go")
     assert (gauge.most, gauge.order) == (1, list(range(6)))
+
+
+async def test_a_handler_sees_the_callers_context_and_not_what_another_handler_set() -> None:
+    variable = ContextVar("variable", default="")
+    seen: list[str] = []
+
+    class Chain(Role):
+        @on(Goal)
+        async def first(self, goal: Goal) -> Item:
+            seen.append(variable.get())
+            variable.set("a handler's")
+            return Item(n=1)
+
+        @on(Item)
+        async def second(self, item: Item) -> Final:
+            seen.append(variable.get())
+            return Final(text="")
+
+    variable.set("the caller's")
+    await Team([Chain()], final=Final).run("go")
+    assert seen == ["the caller's", "the caller's"]
 
 
 async def test_all_handlers_of_a_role_share_its_lock() -> None:

@@ -329,6 +329,35 @@ async def test_nothing_is_done_before_the_journal_has_it_however_slow_it_is() ->
     assert journal.written[-2:] == ["HandlerEnded", "RunEnded"]
 
 
+async def test_a_loop_that_shuts_down_while_an_outcome_is_written_waits_for_the_write() -> None:
+    happened: list[str] = []
+
+    class Shutdown(WitnessJournal):
+        def wrap(self, log: RunLog, codec: Codec) -> RunLog:
+            return _ShutdownLog(self, log)
+
+    class _ShutdownLog(_WitnessLog):
+        def append(
+            self, entries: Sequence[Any], *, time: float, status: str | None = None, memories: Sequence[tuple[str, str]] = ()
+        ) -> Awaitable[None] | None:
+            if type(entries[0]).__name__ != "HandlerEnded":
+                return self._log.append(entries, time=time, status=status, memories=memories)
+            stream._start().cancel()  # as asyncio.run does with every task that is left
+            return super().append(entries, time=time, status=status, memories=memories)
+
+        def close(self) -> None:
+            happened.extend([*self._witness.written, "closed"])
+            super().close()
+
+    inner = InMemoryJournal()
+    team = Team([Writer(), Critic()], final=Review, model=FunctionModel(lambda _: "x"), journal=Shutdown(inner))
+    async with team.stream("go") as stream:
+        with pytest.raises(asyncio.CancelledError):
+            await stream.result()
+    assert happened == ["HandlerEnded", "closed"]
+    assert inner.runs()[0].status == "running"
+
+
 async def test_a_handlers_messages_state_and_memories_are_one_entry() -> None:
     entries: list[tuple[list[str], int]] = []
 
