@@ -1,7 +1,9 @@
 """`python -m tests`: format, lint, types, layers and tests, in that order; `--quick` leaves out the slow ones.
 
 Every check runs whatever the others said; the exit status is 0 only if all passed. The tests come last, so that their
-summary closes the output. Arguments that are none of its own go to pytest: `python -m tests --quick tests/test_files.py`.
+summary closes the output. Two checks run at once, and two workers of pytest, which take whole files, for their tests share what a
+file's fixtures made. Arguments that are none of its own go to pytest, after ours: `python -m tests --quick tests/test_files.py`,
+`python -m tests -n 8` on a machine with more cores, `python -m tests -n 0` for one process.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,22 +46,33 @@ CHECKS = (
     Check(name="layers", command=("lint-imports", "--no-cache")),
 )
 
+WORKERS = min(os.cpu_count() or 1, 2)
+"""Checks, and workers of pytest, at once. Two, whatever the machine says it has: a container may be given less, and tests that cut a
+run in time fail where they starve. `-n 8` is the caller's own word."""
+
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", **os.environ}
+"""One thread of torch for each worker, unless the caller says otherwise."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run everything; 0 if all passed."""
     parser = argparse.ArgumentParser(prog="python -m tests", description="Format, lint, types, layers and tests.")
     parser.add_argument("--quick", action="store_true", help="leave out what takes more than a few seconds")
     chosen, for_pytest = parser.parse_known_args(arguments)
-    missing = [name for name in ("pytest", "ruff", "mypy", "pyright", "importlinter") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("pytest", "xdist", "ruff", "mypy", "pyright", "importlinter") if importlib.util.find_spec(name) is None]
     if missing:
         print(f'python -m tests: found no {", ".join(missing)}; expected the dev extra. Run: pip install -c constraints.txt -e ".[dev]"')
         return 2
-    passed = [_run(check) for check in CHECKS if not (chosen.quick and check.is_slow)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        passed = list(pool.map(_run, [check for check in CHECKS if not (chosen.quick and check.is_slow)]))
     if not all(passed):
         print("\nChecks failed above; the tests follow.", flush=True)
     if chosen.quick:
         for_pytest = ["-m", "not slow", *for_pytest]
-    tests = subprocess.run([sys.executable, "-m", "pytest", *for_pytest], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    at_once = ["-n", str(WORKERS), "--dist", "loadfile"]
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", *at_once, *for_pytest], cwd=ROOT, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, check=False
+    )
     return tests.returncode or int(not all(passed))
 
 
